@@ -1,0 +1,141 @@
+"""The life of a room's process: settings, logs, metrics, Redis, gRPC, workers, and the order in which it ends.
+
+On SIGTERM or SIGINT: health says NOT_SERVING, streams are read no more, work in hand is finished, running calls
+end, connections close. A second signal ends the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from redis.asyncio import Redis
+
+from rlvr import __version__
+from rlvr.core import metrics
+from rlvr.core.rpc_server import Health, RpcServer
+from rlvr.core.settings import CoreSettings, SettingsError, load
+from rlvr.core.streams import LOST, connect
+from rlvr.core.telemetry import configure_logs, get_logger
+
+S = TypeVar("S", bound=CoreSettings)
+log = get_logger("room")
+
+
+class Worker(Protocol):
+    """Something that works in the background."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set, then finish what is in hand and return. Returning or raising earlier
+        ends the room."""
+        ...
+
+
+@dataclass
+class Room(Generic[S]):
+    """What a room is made of while it runs."""
+
+    name: str
+    settings: S
+    redis: Redis
+    health: Health
+    rpc: RpcServer
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def consumer_name(self) -> str:
+        """This process's name in consumer groups: stable over restarts where the platform gives one."""
+        return self.settings.streams.consumer or f"{socket.gethostname()}-{self.name}"
+
+
+Build = Callable[[Room[S]], AbstractAsyncContextManager[None]]
+"""Puts services on `room.rpc` and workers into `room.workers`; its exit releases what it made."""
+
+
+def main(name: str, kind: type[S], build: Build[S]) -> int:
+    """Run a room until it is told to stop; the exit code. `build` may import what is heavy."""
+    try:
+        settings = load(kind)
+    except SettingsError as failure:
+        print(f"rlvr {name}: the settings are not valid\n{failure}", file=sys.stderr)  # noqa: T201
+        return 2
+    configure_logs(settings.log, room=name)
+    try:
+        return asyncio.run(_run(name, settings, build))
+    except OSError as failure:
+        log.error("cannot start", error=str(failure))
+        return 1
+
+
+async def _run(name: str, settings: S, build: Build[S]) -> int:
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping)
+    metrics_port = metrics.serve_metrics(settings.metrics.listen)
+    health = Health()
+    redis = connect(settings.redis)
+    room = Room(name, settings, redis, health, RpcServer(settings.grpc, health))
+    health.parts["redis"] = "not reached yet"
+    try:
+        async with build(room):
+            port = await room.rpc.start()
+            log.info("room is up", version=__version__, grpc_port=port, metrics_port=metrics_port, pid=os.getpid())
+            return await _work(room, stopping)
+    finally:
+        await redis.aclose()
+        log.info("room is down")
+
+
+async def _work(room: Room[S], stopping: asyncio.Event) -> int:
+    """Run the workers until a signal, or until one of them ends, which is a failure."""
+    watch = asyncio.create_task(_watch_redis(room))
+    stop: asyncio.Task[Any] = asyncio.create_task(stopping.wait())
+    workers: list[asyncio.Task[Any]] = [asyncio.create_task(worker.run(stopping)) for worker in room.workers]
+    failed = False
+    try:
+        await asyncio.wait([stop, *workers], return_when=asyncio.FIRST_COMPLETED)
+        for task in workers:
+            if task.done() and not stopping.is_set():
+                failed = True
+                log.error("worker ended", exc_info=task.exception())
+        log.info("draining", seconds=room.settings.grpc.drain_s)
+        await room.health.drain()
+        stopping.set()
+        if workers:
+            _done, late = await asyncio.wait(workers, timeout=room.settings.grpc.drain_s)
+            if late:
+                log.warning("work in hand was left for another worker", workers=len(late))
+        await room.rpc.stop(room.settings.grpc.drain_s)
+    finally:
+        for task in (watch, stop, *workers):
+            task.cancel()
+        await asyncio.gather(watch, stop, *workers, return_exceptions=True)
+    return 1 if failed else 0
+
+
+async def _watch_redis(room: Room[S]) -> None:
+    while True:
+        try:
+            await asyncio.wait_for(room.redis.ping(), 5)
+            await room.health.set_part("redis", "")
+        except LOST as failure:
+            await room.health.set_part("redis", f"Redis cannot be reached: {failure}")
+        await asyncio.sleep(1)
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)

@@ -1,0 +1,1 @@
+"""The verifier room: scores completions against specs."""

@@ -1,0 +1,149 @@
+"""The `code` grader: find the program, run it on each test's inputs, judge its answers here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from platform import python_version
+from typing import Any
+
+from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
+from rlvr.verifier.code.extract import NoProgram, Program, extract_program
+from rlvr.verifier.code.process_runner import ProcessRunner
+from rlvr.verifier.code.result import NoValue, parse_result, same_output, same_value
+from rlvr.verifier.code.runner import Call, End, Job, Limits, Runner, RunnerUnavailable, RunResult, Stdio
+from rlvr.verifier.code.settings import CodeSettings
+from rlvr.verifier.code.spec import CallTest, CodeSpec, StdioTest
+from rlvr.verifier.protocol import InvalidSpec
+
+_REASONS = {
+    End.COMPILE_ERROR: Reason.COMPILE_ERROR,
+    End.FAILED: Reason.RUNTIME_ERROR,
+    End.TIME_LIMIT: Reason.TIME_LIMIT,
+    End.MEMORY_LIMIT: Reason.MEMORY_LIMIT,
+    End.OUTPUT_LIMIT: Reason.OUTPUT_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a test was not passed."""
+
+    reason: Reason
+    detail: str
+
+
+class CodeGrader:
+    """Grades programs; see `AsyncGrader`."""
+
+    name = "code"
+    version = "1.0.0"
+    spec = CodeSpec
+
+    def __init__(self, settings: CodeSettings | None = None, runner: Runner | None = None) -> None:
+        self._settings = settings or CodeSettings()
+        self._runner = runner or ProcessRunner(self._settings)
+
+    async def start(self) -> None:
+        """Raises RuntimeError if this host cannot isolate a program."""
+        await self._runner.start()
+
+    async def close(self) -> None:
+        """Kill and reap everything."""
+        await self._runner.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Languages, and the isolation in force."""
+        return {"languages": ["python"], "python": python_version(), **self._runner.describe()}
+
+    async def grade(self, completion: str, spec: CodeSpec) -> Grade:
+        """Grade one completion. Cancelling the task kills what it started.
+
+        Raises:
+            InvalidSpec: there are no tests.
+        """
+        if not spec.tests:
+            raise InvalidSpec("tests: must hold at least one test", reason=Reason.NO_TESTS)
+        program = extract_program(completion)
+        if isinstance(program, NoProgram):
+            return incorrect(Reason.NO_ANSWER, program.why)
+        if len(program.source) > self._settings.source_limit_chars:
+            return incorrect(
+                Reason.TOO_LARGE, f"program: over {self._settings.source_limit_chars} characters"
+            )
+        try:
+            failures = await self._run_tests(program.source, spec)
+        except RunnerUnavailable as unavailable:
+            return error(Reason.SANDBOX_UNAVAILABLE, str(unavailable))
+        return _score(program, failures, spec)
+
+    async def _run_tests(self, source: str, spec: CodeSpec) -> list[_Failure | None]:
+        """For each test that was run, in order, why it failed or None."""
+        failures: list[_Failure | None] = []
+        time_left = self._settings.total_time_s
+        for test in spec.tests:
+            if time_left <= 0:
+                failures.append(
+                    _Failure(Reason.TIME_LIMIT, f"all tests: over {self._settings.total_time_s:g} s")
+                )
+            else:
+                limits = self._limits(test, spec, time_left)
+                started = time.monotonic()
+                failures.append(
+                    _judge(test, await self._run_twice_if_we_fail(_job(source, test, spec), limits))
+                )
+                time_left -= time.monotonic() - started
+            if failures[-1] is not None and spec.scoring == "all":
+                break
+        return failures
+
+    def _limits(self, test: StdioTest | CallTest, spec: CodeSpec, time_left: float) -> Limits:
+        settings = self._settings
+        output = settings.output_limit_bytes if isinstance(test, StdioTest) else settings.result_limit_bytes
+        return Limits(min(spec.time_limit_s, time_left), spec.memory_limit_mb, output)
+
+    async def _run_twice_if_we_fail(self, job: Job, limits: Limits) -> RunResult:
+        try:
+            return await self._runner.run(job, limits)
+        except RunnerUnavailable:
+            return await self._runner.run(job, limits)
+
+
+def _job(source: str, test: StdioTest | CallTest, spec: CodeSpec) -> Job:
+    if isinstance(test, StdioTest):
+        return Job(source, Stdio(test.stdin.encode("utf-8", "surrogatepass")))
+    assert spec.entry_point is not None  # the spec's validator saw to it
+    return Job(source, Call(spec.entry_point, test.args))
+
+
+def _judge(test: StdioTest | CallTest, result: RunResult) -> _Failure | None:
+    """Compare what came out of a run with what the test expects."""
+    if result.end is not End.EXITED:
+        return _Failure(_REASONS[result.end], result.detail or result.end.replace("_", " "))
+    if isinstance(test, StdioTest):
+        passed = same_output(result.output, test.stdout)
+        return None if passed else _Failure(Reason.TESTS_FAILED, "wrong output")
+    answer = parse_result(result.output)
+    if isinstance(answer, NoValue):
+        return _Failure(Reason.RUNTIME_ERROR, answer.why)
+    return None if same_value(answer.value, test.expected) else _Failure(Reason.TESTS_FAILED, "wrong value")
+
+
+def _score(program: Program, failures: list[_Failure | None], spec: CodeSpec) -> Grade:
+    breakdown = {f"test_{index}": float(failure is None) for index, failure in enumerate(failures)}
+    first = next(((index, failure) for index, failure in enumerate(failures) if failure), None)
+    if first is None:
+        return correct(Reason.PASSED, extracted=program.source, detail=program.rule, breakdown=breakdown)
+    index, failure = first
+    detail = f"test_{index}: {failure.detail}; program: {program.rule}"
+    reward = sum(breakdown.values()) / len(spec.tests)
+    if spec.scoring == "fraction" and reward > 0:
+        return Grade(
+            Outcome.PARTIAL,
+            Reason.PARTIALLY_PASSED,
+            reward,
+            program.source,
+            breakdown=breakdown,
+            detail=detail,
+        )
+    return incorrect(failure.reason, detail, extracted=program.source, breakdown=breakdown)

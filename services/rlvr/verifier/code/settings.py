@@ -1,0 +1,33 @@
+"""Settings of the `code` verifier, nested under the verifier room's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CodeSettings(BaseModel):
+    """What the host grants to candidates, whatever a spec asks for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=400)
+    """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""
+    output_limit_bytes: int = Field(default=16 * 2**20, ge=1024)
+    """Standard output of one stdio test; a byte more is `output_limit`, at once."""
+    result_limit_bytes: int = Field(default=2**20, ge=1024)
+    """JSON text of the value that one call test returns."""
+    source_limit_chars: int = Field(default=256 * 1024, ge=1)
+    """Length of a program; a longer one is `too_large`."""
+    total_time_s: float = Field(default=120.0, gt=0)
+    """Time all tests of one program may take together; the tests that are left then count as failed."""
+    processes: int = Field(default=16, ge=1)
+    """Processes and threads of one run."""
+    scratch_mb: int = Field(default=64, ge=1)
+    """Files a run may write in its /tmp (in the plain process tier: size of any one file)."""
+    python: Path | None = None
+    """Interpreter of the candidates; None is our own. Its site-packages are not importable."""
+    startup_s: float = Field(default=15.0, gt=0)
+    """How long the sandbox may take to reach the candidate's first line before it counts as broken."""

@@ -1,0 +1,1 @@
+"""The `format` verifier: whether a completion has the asked-for shape."""
