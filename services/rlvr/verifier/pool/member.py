@@ -1,0 +1,115 @@
+"""One worker process as the pool sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlvr.v1 import verifier_pb2
+from rlvr.verifier.pool.wire import Activity, Frames, Page, Phase, frame
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """Something to grade, and what has been tried."""
+
+    number: int
+    body: bytes
+    future: asyncio.Future[verifier_pb2.Verdict]
+    queued: float
+    expires: float
+    """When its caller gives up (monotonic)."""
+    attempts: int = 0
+    """How often a worker was lost on it through no fault of the candidate's."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How long a worker has been at its present task."""
+
+    activity: Activity
+    seconds: float
+    cpu_seconds: float
+    """CPU time spent on it; at most 0 when the process is gone."""
+
+
+@dataclass(eq=False)
+class Member(asyncio.Protocol):
+    """A worker: its process, its socket, its page, and the tasks it was given and has not answered."""
+
+    pid: int
+    pidfd: int
+    """Names the process even when its pid has been given to another."""
+    page: Page
+    on_answer: Callable[[Member, Task, verifier_pb2.Verdict], None]
+    on_lost: Callable[[Member], None]
+    tasks: dict[int, Task] = field(default_factory=dict)
+    given: int = 0
+    """Tasks given since it was forked."""
+    slow: bool = False
+    """At its present task for so long that another worker stands in for it."""
+    retiring: bool = False
+    """Gets no more tasks; ends when it has answered."""
+    killed_for: str = ""
+    """Why the pool killed it; empty when it did not."""
+    is_lost: bool = False
+    """Its socket has closed."""
+    _frames: Frames = field(default_factory=Frames)
+    _transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def give(self, tasks: list[Task]) -> None:
+        """Send tasks; they are answered in order."""
+        assert self._transport is not None
+        for task in tasks:
+            self.tasks[task.number] = task
+        self.given += len(tasks)
+        self._transport.write(b"".join(frame(task.number, task.body) for task in tasks))
+
+    def data_received(self, data: bytes) -> None:
+        for number, body in self._frames.feed(data):
+            task = self.tasks.pop(number, None)
+            if task is not None:
+                self.on_answer(self, task, verifier_pb2.Verdict.FromString(body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self.on_lost(self)
+        self.page.close()
+        os.close(self.pidfd)
+
+    def progress(self) -> Progress | None:
+        """What it is at, or None when it is idle. It may be at a task that was given to another since."""
+        activity = self.page.read()
+        if activity.phase is Phase.IDLE:
+            return None
+        return Progress(activity, time.monotonic() - activity.started, self._cpu_seconds() - activity.cpu_at_start)
+
+    def _cpu_seconds(self) -> float:
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+    def kill(self, why: str) -> None:
+        """End it now; `on_lost` follows when its socket closes."""
+        self.killed_for = why
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let it end by itself: it sees its socket close."""
+        if self._transport is not None:
+            self._transport.close()

@@ -1,0 +1,285 @@
+"""The pool of one verifier kind."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.core import metrics
+from rlvr.core.errors import Overloaded, Unavailable
+from rlvr.core.telemetry import get_logger
+from rlvr.core.verdict import Grade, Reason, error, incorrect
+from rlvr.v1 import verifier_pb2
+from rlvr.verifier.pool.forker import Forker, ForkerLost
+from rlvr.verifier.pool.member import Member, Progress, Task
+from rlvr.verifier.pool.wire import Phase
+from rlvr.verifier.wire import to_verdict
+
+log = get_logger("pool")
+
+_TICK_S = 0.01
+_SLOW_S = 0.05
+"""At its task for longer than this, a worker gets a stand-in, so that the next trace is graded at once."""
+_DEPTH = 8
+"""Tasks a worker may hold, so that it need not wait for the pool between two of them."""
+_OWN_FAULT_CPU = 0.5
+"""A worker that had less than this share of its deadline as CPU time was held up by something else than its task."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """What a pool may use."""
+
+    workers: int = os.cpu_count() or 1
+    """Workers that are not stuck. As many again may be stuck and waiting for their deadline."""
+    deadline_s: float = 2.0
+    """Time a completion may take to be graded, by the wall clock, from when a worker began."""
+    memory_mb: int = 512
+    """Memory a worker may take on top of what it has when it is forked."""
+    max_queue: int = 20_000
+    """Tasks that may wait; more are refused."""
+    recycle_after: int = 20_000
+    """Tasks after which a worker is replaced, against leaks."""
+
+
+class Pool:
+    """Grades in worker processes. All methods belong to the event loop that called `start`.
+
+    The promise: a submitted task gets a verdict. A worker killed at its deadline while judging gives
+    `incorrect`/`time_limit`; one that died, hung or stood still otherwise gives the task to another worker once,
+    and then `error`.
+    """
+
+    def __init__(self, kind: str, forker: Forker, limits: PoolLimits) -> None:
+        self._kind = kind
+        self._forker = forker
+        self._limits = limits
+        self._members: set[Member] = set()
+        self._forking = 0
+        self._queue: deque[Task] = deque()
+        self._numbers = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._log = log.bind(verifier=kind)
+
+    async def start(self) -> None:
+        """Fork the workers.
+
+        Raises:
+            Unavailable: no worker could be forked.
+        """
+        await asyncio.gather(*(self._fork() for _ in range(self._limits.workers)))
+        if not self._members:
+            raise Unavailable(f"no worker process for {self._kind} could be started; the log says why")
+        self._spawn(self._watch())
+
+    async def grade(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
+        """Grade an item; `timeout_s` is how long the caller waits for grading to begin.
+
+        The verdict has the grade, `duration_ms` and `queue_ms`; the rest is for the caller to add.
+
+        Raises:
+            Overloaded: too many tasks wait.
+        """
+        if len(self._queue) >= self._limits.max_queue:
+            raise Overloaded(f"{len(self._queue)} traces already wait for {self._kind}", retry_after_seconds=1.0)
+        now = time.monotonic()
+        future: asyncio.Future[verifier_pb2.Verdict] = asyncio.get_running_loop().create_future()
+        body = verifier_pb2.VerifyItem(completion=item.completion, spec_json=item.spec_json).SerializeToString()
+        self._queue.append(Task(next(self._numbers), body, future, now, now + timeout_s))
+        self._dispatch()
+        return await future
+
+    async def close(self) -> None:
+        """Kill the workers; tasks without a verdict get `error`."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for member in list(self._members):
+            member.kill("closing")
+            member.close()
+            for task_ in member.tasks.values():
+                self._queue.append(task_)
+        while self._queue:
+            self._resolve(self._queue.popleft(), error(Reason.UNAVAILABLE, "the verifier is shutting down"))
+
+    @property
+    def problem(self) -> str:
+        """Why the pool cannot grade; empty when it can."""
+        return "" if self._members else f"no worker process for {self._kind} is alive"
+
+    def _dispatch(self) -> None:
+        """Give what waits to the workers that hold least."""
+        while self._queue:
+            ready = [m for m in self._members if not (m.slow or m.retiring) and len(m.tasks) < _DEPTH]
+            if not ready:
+                return
+            member = min(ready, key=lambda m: len(m.tasks))
+            # A deep queue is sent in chunks; a short one is spread over the workers.
+            share = max(1, min(_DEPTH - len(member.tasks), len(self._queue) // len(ready)))
+            chunk = self._take(share)
+            if chunk:
+                member.give(chunk)
+                if member.given >= self._limits.recycle_after:
+                    self._retire(member)
+
+    def _take(self, count: int) -> list[Task]:
+        """Up to `count` waiting tasks that somebody still waits for."""
+        chunk: list[Task] = []
+        now = time.monotonic()
+        while self._queue and len(chunk) < count:
+            task = self._queue.popleft()
+            if task.future.done():
+                continue
+            if now > task.expires:
+                self._resolve(task, error(Reason.QUEUE_TIMEOUT, "the deadline passed before grading began"))
+                continue
+            chunk.append(task)
+        return chunk
+
+    def _answered(self, member: Member, task: Task, verdict: verifier_pb2.Verdict) -> None:
+        if not task.future.done():
+            waited = (time.monotonic() - task.queued) * 1000 - verdict.duration_ms
+            verdict.queue_ms = max(0.0, waited)
+            task.future.set_result(verdict)
+        if member.slow:
+            # It came back after a stand-in was forked; the pool has one too many now.
+            member.slow = False
+            self._retire_surplus()
+        if member.retiring and not member.tasks:
+            member.close()
+        self._dispatch()
+
+    def _resolve(self, task: Task, grade: Grade) -> None:
+        if not task.future.done():
+            verdict = to_verdict(grade)
+            verdict.queue_ms = (time.monotonic() - task.queued) * 1000
+            task.future.set_result(verdict)
+
+    def _lost(self, member: Member) -> None:
+        """A worker is gone: judge the task it was at, give the others back, fork another."""
+        self._members.discard(member)
+        metrics.POOL_WORKERS.labels(self._kind).set(len(self._members))
+        if self._closing:
+            return
+        at = member.page.read()
+        current = member.tasks.pop(at.task, None) if at.phase is not Phase.IDLE else None
+        # The rest were never begun: back to the front, in order, with nothing held against them.
+        self._queue.extendleft(sorted(member.tasks.values(), key=lambda task: -task.number))
+        member.tasks.clear()
+        if current is not None:
+            self._lost_on(current, member)
+        if not member.retiring or current is not None:
+            cause = member.killed_for or "died"
+            metrics.POOL_RESTARTS.labels(self._kind, cause).inc()
+            self._log.warning("worker lost", pid=member.pid, cause=cause)
+        self._replenish()
+        self._dispatch()
+
+    def _lost_on(self, task: Task, member: Member) -> None:
+        if member.killed_for == "candidate":
+            detail = f"not decided within {self._limits.deadline_s:g} s"
+            self._resolve(task, incorrect(Reason.TIME_LIMIT, detail))
+            return
+        task.attempts += 1
+        if task.attempts < 2:
+            self._queue.appendleft(task)
+        elif member.killed_for == "stuck":
+            self._resolve(task, error(Reason.GRADER_TIMEOUT, "the grader stood still, twice"))
+        else:
+            self._resolve(task, error(Reason.GRADER_CRASHED, "the grader died, twice"))
+
+    async def _watch(self) -> None:
+        """Kill workers at their deadline; give slow ones a stand-in."""
+        overdue: dict[Member, int] = {}
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for member in list(self._members):
+                progress = member.progress()
+                if progress is None:
+                    continue
+                if progress.seconds > _SLOW_S and not member.slow:
+                    self._stand_in(member, progress)
+                if progress.seconds > self._limits.deadline_s:
+                    # Seen overdue at the same task twice: a page read while it was written cannot kill.
+                    if overdue.get(member) == progress.activity.task:
+                        member.kill(self._whose_fault(progress))
+                    overdue[member] = progress.activity.task
+            overdue = {member: task for member, task in overdue.items() if member in self._members}
+            self._expire_waiting()
+
+    def _whose_fault(self, progress: Progress) -> str:
+        had_cpu = progress.cpu_seconds >= _OWN_FAULT_CPU * self._limits.deadline_s
+        return "candidate" if progress.activity.phase is Phase.JUDGING and had_cpu else "stuck"
+
+    def _stand_in(self, member: Member, progress: Progress) -> None:
+        """The worker is busy for longer than usual: its other tasks go elsewhere and another takes its place."""
+        member.slow = True
+        others = [task for number, task in member.tasks.items() if number != progress.activity.task]
+        for task in others:
+            # It will still answer them when it comes to them; the first answer counts.
+            del member.tasks[task.number]
+        self._queue.extendleft(sorted(others, key=lambda task: -task.number))
+        self._replenish()
+        self._dispatch()
+
+    def _expire_waiting(self) -> None:
+        now = time.monotonic()
+        while self._queue and now > self._queue[0].expires:
+            self._resolve(
+                self._queue.popleft(), error(Reason.QUEUE_TIMEOUT, "the deadline passed before grading began")
+            )
+
+    def _replenish(self) -> None:
+        """Fork until as many workers as wanted are not stuck; at most as many again may be stuck."""
+        able = sum(not (member.slow or member.retiring) for member in self._members) + self._forking
+        total = len(self._members) + self._forking
+        missing = min(self._limits.workers - able, 2 * self._limits.workers + 2 - total)
+        for _ in range(missing):
+            self._forking += 1
+            self._spawn(self._fork_until_done())
+
+    def _retire_surplus(self) -> None:
+        able = [member for member in self._members if not (member.slow or member.retiring)]
+        for member in able[self._limits.workers :]:
+            self._retire(member)
+
+    def _retire(self, member: Member) -> None:
+        member.retiring = True
+        if not member.tasks:
+            member.close()
+        self._replenish()
+
+    async def _fork_until_done(self) -> None:
+        pause = 0.05
+        try:
+            while not await self._fork():
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 5.0)
+        finally:
+            self._forking -= 1
+
+    async def _fork(self) -> bool:
+        try:
+            member = await self._forker.fork(self._kind, self._limits.memory_mb, self._answered, self._lost)
+        except ForkerLost as failure:
+            self._log.error("no worker could be forked", error=str(failure))
+            return False
+        if member.is_lost:
+            return False
+        self._members.add(member)
+        metrics.POOL_WORKERS.labels(self._kind).set(len(self._members))
+        self._dispatch()
+        return True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,32 @@
+"""The verifier kinds there are, by name. Importing this imports none of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from rlvr.verifier.protocol import AsyncGrader
+
+POOLED = {
+    "math": "rlvr.verifier.math.grader:MathGrader",
+    "puzzle": "rlvr.verifier.puzzle.grader:PuzzleGrader",
+    "format": "rlvr.verifier.format.grader:FormatGrader",
+}
+"""Pure graders, run in worker processes."""
+
+ISOLATED = {"code": "rlvr.verifier.code.grader:CodeGrader"}
+"""Graders that isolate candidates themselves."""
+
+KINDS = (*POOLED, *ISOLATED)
+
+
+def load(path: str) -> Any:
+    """An instance of the grader at `module:class`, imported now."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)()
+
+
+def isolated(kind: str) -> AsyncGrader:
+    """A grader that does its own isolation, imported now; not started."""
+    grader: AsyncGrader = load(ISOLATED[kind])
+    return grader
