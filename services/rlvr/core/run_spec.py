@@ -142,7 +142,11 @@ def from_proto(message: coordinator_pb2.RunSpec) -> RunSpec:
     document = json_format.MessageToDict(message, preserving_proto_field_name=True)
     problems = document.get("problems", {})
     if "config_json" in problems:
-        problems["config"] = json.loads(problems.pop("config_json"))
+        try:
+            problems["config"] = json.loads(problems.pop("config_json"))
+        except json.JSONDecodeError as failure:
+            why = FieldViolation("problems.config_json", f"is not JSON: {failure}")
+            raise InvalidRequest(f"the run is not valid: {why.field} {why.description}", violations=[why]) from None
     return parse(document)
 
 

@@ -6,6 +6,8 @@ VERDICTS = "rlvr:verdicts"
 DEAD = "rlvr:dead"
 RUNS = "rlvr:runs"
 """Sorted set of run ids by time of creation."""
+LIVE_RUNS = "rlvr:runs:live"
+"""The same, of the runs that are pending or running."""
 
 
 def prompts(policy: str) -> str:

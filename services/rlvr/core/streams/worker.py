@@ -55,6 +55,8 @@ async def feed(
     pause = 0.1
     while not stopping.is_set():
         count = await room()
+        if stopping.is_set():
+            return
         try:
             if not recovered:
                 if batch := await consumer.recover(count):
