@@ -44,6 +44,8 @@ class Grader(Protocol, Generic[S_contra, G]):
     version: str
     """Semantic version of the verdicts: a change that can change a verdict changes it."""
     spec: type[Spec]
+    warm: tuple[str, ...]
+    """Modules that grading imports late; the pool imports them before it forks, so that no trace waits for them."""
 
     def prepare(self, spec: S_contra) -> G:
         """Turn a validated spec into what `judge` compares with.

@@ -20,6 +20,7 @@ class HostileGrader:
     name = "hostile"
     version = "1.0.0"
     spec = HostileSpec
+    warm: tuple[str, ...] = ()
 
     def prepare(self, spec: HostileSpec) -> HostileSpec:
         if spec.answer == "":

@@ -24,7 +24,7 @@ from rlvr.verifier.math.limits import (
     OverBudget,
     Unparseable,
 )
-from rlvr.verifier.math.tokens import Token
+from rlvr.verifier.math.tokens import Token, split_letters
 from rlvr.verifier.math.tree import (
     Based,
     Call,
@@ -45,6 +45,7 @@ from rlvr.verifier.math.tree import (
 _END = Token("end", "")
 _FRACTIONS = frozenset({r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
 _BINOMIALS = frozenset({r"\binom", r"\dbinom", r"\tbinom"})
+_POSTFIXES = frozenset({"^", "!", "%"})
 _INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan"}
 _PAIRED = {r"\lfloor": (r"\rfloor", "floor"), r"\lceil": (r"\rceil", "ceil")}
 _CLOSING = {"(": ")]", "[": ")]", r"\{": (r"\}",)}
@@ -57,6 +58,8 @@ def number_from(text: str) -> Fraction:
     Raises:
         OverBudget: its exponent is out of bounds.
     """
+    if text.isdigit():
+        return Fraction(int(text))
     mantissa, _, exponent = text.lower().partition("e")
     if exponent and (len(exponent) > 6 or abs(int(exponent)) > MAX_SCIENTIFIC_EXPONENT):
         raise OverBudget(f"a number with exponent {exponent[:12]}")
@@ -117,7 +120,8 @@ class ExpressionParser:
         return terms[0] if len(terms) == 1 else Sum(tuple(terms))
 
     def product(self) -> Node:
-        above, below = [self.factor()], []
+        above: list[Node] = [self.factor()]
+        below: list[Node] = []
         while True:
             if sign := self.accept("*", "/"):
                 (above if sign == "*" else below).append(self.factor())
@@ -133,7 +137,7 @@ class ExpressionParser:
     def _starts_factor(self) -> bool:
         """Whether a juxtaposed factor follows. Two numbers side by side are not a product."""
         token = self.peek()
-        if token.kind in ("symbol", "constant", "function"):
+        if token.kind in ("symbol", "constant", "function", "letters"):
             return True
         if token.kind == "sign":
             return token.text in "([{" or (token.text == "|" and not self.in_bars)
@@ -149,7 +153,7 @@ class ExpressionParser:
         return Negation(node) if negative else node
 
     def _postfix(self, node: Node) -> Node:
-        if self._degree_mark():
+        if self.peek().text not in _POSTFIXES or self._degree_mark():
             return node
         if self.accept("^"):
             node = Power(node, self.argument(whole_number=True))
@@ -198,6 +202,8 @@ class ExpressionParser:
 
     def atom(self) -> Node:
         with self._nested():
+            if self.peek().kind == "letters":
+                self.tokens[self.position : self.position + 1] = split_letters(self.peek())
             token = self.take()
             match token.kind:
                 case "number":
@@ -218,10 +224,11 @@ class ExpressionParser:
             return Number(value)
         if self.accept("_"):
             return self._based(token.text)
-        return Number(value + self._fraction_of_mixed())
+        fraction = self._fraction_of_mixed()
+        return Number(value if fraction is None else value + fraction)
 
-    def _fraction_of_mixed(self) -> Fraction:
-        r"""The rest of `1 \frac12`, `1\frac{1}{2}` or `1 1/2`, taken; 0 if there is none."""
+    def _fraction_of_mixed(self) -> Fraction | None:
+        r"""The rest of `1 \frac12`, `1\frac{1}{2}` or `1 1/2`, taken; None if there is none."""
         token, start = self.peek(), self.position
         if token.kind == "command" and token.text in _FRACTIONS:
             # Arguments are split in place (`\frac12`), so look at a copy.
@@ -229,17 +236,17 @@ class ExpressionParser:
             try:
                 above, below = ahead.argument(), ahead.argument()
             except Unparseable:
-                return Fraction(0)
-            if isinstance(above, Number) and isinstance(below, Number):
+                return None
+            if isinstance(above, Number) and isinstance(below, Number) and above.value < below.value:
                 self.tokens[start + 1 : start + 8] = ahead.tokens
                 self.position = start + 1 + ahead.position
-                return _proper(above.value, below.value)
+                return above.value / below.value
         elif token.kind == "number" and token.spaced and token.text.isdigit() and self.peek(1).text == "/":
             below_token = self.peek(2)
-            if below_token.kind == "number" and below_token.text.isdigit():
+            if below_token.text.isdigit() and int(token.text) < int(below_token.text):
                 self.position += 3
-                return _proper(Fraction(int(token.text)), Fraction(int(below_token.text)))
-        return Fraction(0)
+                return Fraction(int(token.text), int(below_token.text))
+        return None
 
     def _based(self, digits: str) -> Node:
         braced = self.accept("{")
@@ -384,9 +391,3 @@ class ExpressionParser:
         if len({len(row) for row in matrix}) != 1:
             raise Unparseable("a matrix with rows of different lengths")
         return Matrix(matrix)
-
-
-def _proper(above: Fraction, below: Fraction) -> Fraction:
-    if below == 0:
-        raise Unparseable("division by zero")
-    return above / below

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 MAX_COMPLETION_CHARS = 1_000_000
 """A longer completion is refused unread."""
-FINAL_WINDOW_CHARS = 64_000
+FINAL_WINDOW_CHARS = 32_000
 """The final answer is looked for in this much of the completion's end."""
+MAX_ANNOUNCEMENTS = 32
+"""So many of the last "the answer is" are looked at."""
 MAX_ASSERTIONS = 16
 """More *different* asserted answers than this are a conflict without a closer look."""
 MAX_ANSWER_CHARS = 1_000
@@ -34,9 +36,9 @@ MAX_SYMPY_EXPONENT = 12
 """Nor are powers larger than this."""
 
 
-class Unparseable(ValueError):
+class Unparseable(Exception):
     """The text is not in any form that the verifier reads. The message says where it stopped."""
 
 
-class OverBudget(ValueError):
+class OverBudget(Exception):
     """The text, or a number or nesting in it, is over one of the budgets above."""

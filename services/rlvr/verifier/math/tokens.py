@@ -15,7 +15,9 @@ from rlvr.verifier.math.units import AMBIGUOUS, SHORT_UNITS
 
 class Token(NamedTuple):
     kind: str
-    """`number`, `symbol`, `constant`, `function`, `command`, `word`, `unit` or `sign`."""
+    """`number`, `symbol`, `constant`, `function`, `command`, `word`, `unit`, `letters` or `sign`.
+
+    `letters` is a short word such as `ab`: a product in a formula, a word after a unit."""
     text: str
     spaced: bool = False
     """Whether white space stands before it."""
@@ -28,10 +30,11 @@ _ALIASES = {
     r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\mid": "|", r"\colon": ":", r"\lbrack": "[",
     r"\rbrack": "]", r"\cupdot": r"\cup", r"\varnothing": r"\emptyset", r"\arc": "",
 }  # fmt: skip
-_DROPPED = frozenset(
-    r"""\left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \displaystyle
-    \textstyle \quad \qquad \limits \boxed \fbox \, \; \: \! \( \) \[ \] \$ \& \# \_""".split()
-) - {r"\$", r"\&", r"\#", r"\_"}  # fmt: skip
+_SIZES_AND_SPACES = r"""
+    \left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \displaystyle
+    \textstyle \quad \qquad \limits \boxed \fbox \, \; \: \! \( \) \[ \]
+"""
+_DROPPED = frozenset(_SIZES_AND_SPACES.split())
 FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "tg": "tan",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "asin": "asin", "acos": "acos", "atan": "atan",
@@ -40,10 +43,11 @@ FUNCTIONS = {
 }  # fmt: skip
 _CONSTANTS = {"pi": "pi", "e": "e", "i": "i", "infinity": "infinity", "infty": "infinity", "inf": "infinity"}
 _CONSTANTS |= {"oo": "infinity"}
-_GREEK = frozenset(
-    """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau
-    upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell""".split()
-)
+_GREEK_NAMES = """
+    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau
+    upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell
+"""
+_GREEK = frozenset(_GREEK_NAMES.split())
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _SEPARATORS = frozenset({"and", "or"})
 
@@ -66,6 +70,11 @@ _INSIDE_BRACKETS = re.compile(_SCANNER % (_GROUPED % "", _PLAIN), re.VERBOSE)
 _GROUPING = re.compile(r"[^0-9.eE+-]")
 
 
+def split_letters(token: Token) -> list[Token]:
+    """The variables of a `letters` token."""
+    return [Token("constant" if letter in _CONSTANTS else "symbol", letter) for letter in token.text]
+
+
 def tokenize(text: str) -> list[Token]:
     """Tokens of a normalised answer text.
 
@@ -80,6 +89,7 @@ class _Scan:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[Token] = []
+        self.plain = "\\" not in text and "$" not in text
         self.brackets = 0
         self.spaced = False
 
@@ -162,7 +172,7 @@ class _Scan:
         if text in _ORDINALS and last is not None and (after_number or last.text == "}"):
             return
         if len(text) == 1:
-            if (after_number and self.spaced or upright) and text in AMBIGUOUS:
+            if text in AMBIGUOUS and (upright or (after_number and self.spaced and self.plain)):
                 self._emit("unit", text)
             elif text in _CONSTANTS:
                 self._emit("constant", text)
@@ -176,15 +186,10 @@ class _Scan:
             self._emit("symbol", text)
         elif text.lower() in _SEPARATORS:
             self._emit("sign", ",")
-        elif len(text) > 3 or text in SHORT_UNITS or upright:
+        elif len(text) > 3 or text in SHORT_UNITS or text.lower() in SHORT_UNITS or upright:
             self._emit("word", text)
         else:
-            self._short_word(text)
-
-    def _short_word(self, text: str) -> None:
-        # `ab` in a formula is a product; whole answers in words never get here (parser.parse_words).
-        for letter in text:
-            self._emit("constant" if letter in "ei" else "symbol", letter)
+            self._emit("letters", text)
 
     def _text(self, text: str) -> None:
         content = text[text.index("{") + 1 : -1]

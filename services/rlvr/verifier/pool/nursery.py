@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections import OrderedDict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,9 @@ def nursery(control: socket.socket, paths: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the room; it closes the socket.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel reaps; the pool sees the socket close.
     graders: dict[str, Grader[Any, Any]] = {kind: registry.load(path) for kind, path in paths.items()}
+    for grader in graders.values():
+        for module in grader.warm:
+            import_module(module)
     gc.collect()
     gc.freeze()
     described = {
