@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from rlvr.verifier.protocol import AsyncGrader
-
 POOLED = {
     "math": "rlvr.verifier.math.grader:MathGrader",
     "puzzle": "rlvr.verifier.puzzle.grader:PuzzleGrader",
@@ -21,12 +19,6 @@ KINDS = (*POOLED, *ISOLATED)
 
 
 def load(path: str) -> Any:
-    """An instance of the grader at `module:class`, imported now."""
+    """The grader class at `module:class`, imported now."""
     module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)()
-
-
-def isolated(kind: str) -> AsyncGrader:
-    """A grader that does its own isolation, imported now; not started."""
-    grader: AsyncGrader = load(ISOLATED[kind])
-    return grader
+    return getattr(import_module(module), attribute)

@@ -7,6 +7,7 @@ import os
 from pydantic import Field, field_validator
 
 from rlvr.core.settings import Block, CoreSettings
+from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.registry import KINDS
 
 
@@ -29,6 +30,8 @@ class VerifierSettings(Block):
     """Longer completions are `incorrect`/`too_large`."""
     max_spec_bytes: int = Field(4 << 20, ge=1)
     """Longer specs are `invalid`/`bad_spec`."""
+    code: CodeSettings = CodeSettings()
+    """Limits of the code verifier."""
     stream_capacity: int = Field(512, ge=1)
     """Traces taken from a stream and not finished yet, per kind."""
 

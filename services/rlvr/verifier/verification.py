@@ -42,7 +42,9 @@ class Verification:
         self._settings = settings
         self._pooled = [kind for kind in settings.kinds if kind in registry.POOLED]
         self._isolated: dict[str, AsyncGrader] = {
-            kind: registry.isolated(kind) for kind in settings.kinds if kind in registry.ISOLATED
+            kind: registry.load(registry.ISOLATED[kind])(getattr(settings, kind))
+            for kind in settings.kinds
+            if kind in registry.ISOLATED
         }
         self._forker = Forker({kind: registry.POOLED[kind] for kind in self._pooled})
         self._pools: dict[str, Pool] = {}

@@ -41,9 +41,7 @@ def extract_program(completion: str) -> Program | NoProgram:
     elif unmarked:
         program = Program(unmarked[-1], f"last of {len(unmarked)} block(s) without a language")
     elif blocks:
-        return NoProgram(
-            "no code block is python; found: " + ", ".join(sorted({b.language[:20] for b in blocks})[:5])
-        )
+        return NoProgram("no code block is python; found: " + ", ".join(sorted({b.language[:20] for b in blocks})[:5]))
     else:
         program = Program(text, "whole text, no code block")
     return program if program.source.strip() else NoProgram(f"the program is empty ({program.rule})")

@@ -68,9 +68,8 @@ class CodeGrader:
         if isinstance(program, NoProgram):
             return incorrect(Reason.NO_ANSWER, program.why)
         if len(program.source) > self._settings.source_limit_chars:
-            return incorrect(
-                Reason.TOO_LARGE, f"program: over {self._settings.source_limit_chars} characters"
-            )
+            limit = self._settings.source_limit_chars
+            return incorrect(Reason.TOO_LARGE, f"the program is over {limit} characters")
         try:
             failures = await self._run_tests(program.source, spec)
         except RunnerUnavailable as unavailable:
@@ -83,15 +82,13 @@ class CodeGrader:
         time_left = self._settings.total_time_s
         for test in spec.tests:
             if time_left <= 0:
-                failures.append(
-                    _Failure(Reason.TIME_LIMIT, f"all tests: over {self._settings.total_time_s:g} s")
-                )
+                limit = self._settings.total_time_s
+                failures.append(_Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
             else:
                 limits = self._limits(test, spec, time_left)
                 started = time.monotonic()
-                failures.append(
-                    _judge(test, await self._run_twice_if_we_fail(_job(source, test, spec), limits))
-                )
+                result = await self._run_twice_if_we_fail(_job(source, test, spec), limits)
+                failures.append(_judge(test, result))
                 time_left -= time.monotonic() - started
             if failures[-1] is not None and spec.scoring == "all":
                 break
@@ -138,12 +135,6 @@ def _score(program: Program, failures: list[_Failure | None], spec: CodeSpec) ->
     detail = f"test_{index}: {failure.detail}; program: {program.rule}"
     reward = sum(breakdown.values()) / len(spec.tests)
     if spec.scoring == "fraction" and reward > 0:
-        return Grade(
-            Outcome.PARTIAL,
-            Reason.PARTIALLY_PASSED,
-            reward,
-            program.source,
-            breakdown=breakdown,
-            detail=detail,
-        )
+        reason = Reason.PARTIALLY_PASSED
+        return Grade(Outcome.PARTIAL, reason, reward, program.source, breakdown, detail)
     return incorrect(failure.reason, detail, extracted=program.source, breakdown=breakdown)

@@ -30,16 +30,14 @@ from rlvr.verifier.code.runner import Call, End, Job, Limits, RunnerUnavailable,
 from rlvr.verifier.code.settings import CodeSettings
 
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[3])
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from rlvr.verifier.code.inside.launcher import main; main()"
-)
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from rlvr.verifier.code.inside.launcher import main; main()"
 _OPTIONS = ["-P", "-s", "-S", "-X", "utf8", "-c", _BOOT, _SOURCE_ROOT]
 _FIRST_UID = 60_600  # one per slot, so that limits and signals of concurrent runs do not meet; owns nothing
 _KILL_GRACE_S = 5.0
 
 _SHUT_IN = ["pid_namespace", "mount_namespace", "network_namespace", "ipc_namespace", "private_root"]
 _ISOLATION = {
-    "namespaces": [*_SHUT_IN, "own_uid", "no_new_privs", "rlimits"],
+    "namespaces": [*_SHUT_IN, "no_new_privs", "rlimits"],
     "user_namespaces": ["user_namespace", *_SHUT_IN, "no_new_privs", "rlimits"],
     "process": ["no_new_privs", "rlimits"],
 }
@@ -78,23 +76,24 @@ class ProcessRunner:
                 continue
             if trial.end is End.EXITED and trial.output.startswith(b"6.28"):
                 return
-            failures.append(f"{tier}: a trial program ended with {trial.end} {trial.detail}")
+            hint = f"can an unprivileged user read {self._command[0]}?"
+            failures.append(f"{tier}: a trial program ended with {trial.end} {trial.detail}; {hint}")
         self._tier = None
         raise RuntimeError("this host cannot isolate Python programs. " + "; ".join(failures))
 
     def describe(self) -> dict[str, Any]:
         """Name, tier and what the tier consists of (nothing before `start`)."""
         isolation = list(_ISOLATION[self._tier]) if self._tier else []
-        if self._tier == "process" and os.geteuid() == 0:
-            isolation.insert(0, "own_uid")
+        if self._tier and os.geteuid() == 0:
+            isolation.append("own_uid")
         return {"runner": "process", "tier": self._tier, "isolation": isolation}
 
     async def run(self, job: Job, limits: Limits) -> RunResult:
         """Run one job when a slot is free (see `Runner.run`)."""
-        if self._tier is None:
-            raise RunnerUnavailable("the runner is not started")
         slot = await self._slots.get()
         try:
+            if self._tier is None:
+                raise RunnerUnavailable("the runner is not started, or closed")
             async with self._supervisor(job, limits, slot) as supervisor:
                 return await supervisor.result()
         finally:
@@ -103,18 +102,24 @@ class ProcessRunner:
     async def close(self) -> None:
         """Kill every run; its caller sees `RunnerUnavailable`."""
         self._tier = None
-        await asyncio.gather(*(supervisor.kill() for supervisor in self._live))
+        for supervisor in self._live:
+            supervisor.interrupt()
+        slots = [await self._slots.get() for _ in range(self._settings.concurrency)]  # every run has given back its own
+        for slot in slots:
+            self._slots.put_nowait(slot)
 
     @contextlib.asynccontextmanager
     async def _supervisor(self, job: Job, limits: Limits, slot: int) -> AsyncIterator[_Supervisor]:
         """A started supervisor that is dead, with all of its run, when the block is left."""
-        uid = _FIRST_UID + slot if os.geteuid() == 0 and self._tier != "user_namespaces" else None
+        uid = _FIRST_UID + slot if os.geteuid() == 0 else None
         with contextlib.ExitStack() as stack:
             workspace = stack.enter_context(_workspace(uid)) if self._tier == "process" else None
             config = {"tier": self._tier, "uid": uid, "workspace": workspace} | self._limits(limits)
             supervisor = await _Supervisor.spawn(self._command, config, job, limits, self._settings.startup_s)
             self._live.add(supervisor)
             try:
+                if self._tier is None:
+                    raise RunnerUnavailable("the runner was closed")
                 yield supervisor
             finally:
                 self._live.discard(supervisor)
@@ -133,11 +138,10 @@ class ProcessRunner:
 class _Supervisor:
     """The parent's side of one `inside.launcher`."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, job: Job, limits: Limits, startup_s: float
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, job: Job, limits: Limits, startup_s: float) -> None:
         assert process.stdout is not None and process.stderr is not None
         self._process = process
+        self._pidfd: int | None = _pidfd(process.pid)
         self._limits = limits
         self._startup_s = startup_s
         self._report = process.stderr
@@ -176,18 +180,16 @@ class _Supervisor:
         """
         try:
             first = await asyncio.wait_for(self._report.readline(), self._startup_s)
+            if first != b"started\n":
+                traceback = first + await asyncio.wait_for(self._report.read(), self._startup_s)
+                raise RunnerUnavailable(f"the sandbox did not start: {_last_line(traceback)}")
         except TimeoutError:
             raise RunnerUnavailable(f"the sandbox was not ready after {self._startup_s:g} s") from None
-        if first != b"started\n":
-            last = (
-                (first + await self._report.read(65536)).decode(errors="replace").strip().rpartition("\n")[2]
-            )
-            raise RunnerUnavailable(f"the sandbox did not start: {last or 'its supervisor was killed'}")
         ended = asyncio.create_task(self._report.readline())
         try:
             return await self._watch(ended)
         finally:
-            ended.cancel()
+            await _cancel(ended)
 
     async def _watch(self, ended: asyncio.Task[bytes]) -> RunResult:
         deadline = asyncio.get_running_loop().time() + self._limits.time_s
@@ -196,9 +198,7 @@ class _Supervisor:
             left = deadline - asyncio.get_running_loop().time()
             done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if self._output in done and self._output.result() is None:
-                return RunResult(
-                    End.OUTPUT_LIMIT, b"", f"more than {self._limits.output_bytes} bytes of output"
-                )
+                return RunResult(End.OUTPUT_LIMIT, b"", f"over {self._limits.output_bytes} bytes of output")
             if not done:
                 return RunResult(End.TIME_LIMIT, b"", f"over {self._limits.time_s:g} s")
         output = self._output.result() or b""
@@ -207,9 +207,8 @@ class _Supervisor:
         if len(words) != 3:
             if exit_code != 0:
                 raise RunnerUnavailable("the sandbox's supervisor was killed")
-            return RunResult(
-                End.FAILED, b"", "the run was ended from within"
-            )  # by what only it can reach: its init
+            # The supervisor saw init die. Only the run's own processes can have had a part in that.
+            return RunResult(End.FAILED, b"", "the run was ended from within")
         return self._ended(int(words[1]), float(words[2]), output)
 
     def _ended(self, status: int, cpu_s: float, output: bytes) -> RunResult:
@@ -222,20 +221,36 @@ class _Supervisor:
         ends = {0: End.EXITED, harness.EXIT_COMPILE: End.COMPILE_ERROR, harness.EXIT_MEMORY: End.MEMORY_LIMIT}
         return RunResult(ends.get(code, End.FAILED), output, f"exit code {code}" if code not in ends else "")
 
+    def interrupt(self) -> None:
+        """Make the supervisor end its run and fail."""
+        self._signal(signal.SIGTERM)
+
     async def kill(self) -> None:
         """End every process of the run and close its pipes."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await _cancel(self._feeder)
+        await _cancel(self._output)
+        self.interrupt()
         try:
-            await asyncio.wait_for(self._process.wait(), _KILL_GRACE_S)
+            await asyncio.wait_for(self._gone(), _KILL_GRACE_S)
         except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        await _cancelled(self._feeder)
-        await _cancelled(self._output)
-        for reader in (self._process.stdout, self._report):
-            assert reader is not None
-            await asyncio.wait_for(_drain(reader), _KILL_GRACE_S)
+            self._signal(signal.SIGKILL)
+            await asyncio.wait_for(self._gone(), _KILL_GRACE_S)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    async def _gone(self) -> None:
+        """Wait for the process and the ends of its pipes: asyncio reports the first only after the second."""
+        assert self._process.stdout is not None
+        await asyncio.gather(_drain(self._process.stdout), _drain(self._report), self._process.wait())
+
+    def _signal(self, number: signal.Signals) -> None:
+        """By pidfd: `Process.kill` polls, and so takes the exit status from asyncio's own watcher."""
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
 
     async def _feed(self, job: Job) -> None:
         assert self._process.stdin is not None
@@ -256,10 +271,23 @@ class _Supervisor:
             self._process.stdin.close()
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
+def _pidfd(pid: int) -> int | None:
+    """A handle on a process just started; None if it is gone already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _last_line(report: bytes) -> str:
+    """The error at the end of a traceback."""
+    lines = [line for line in report.decode(errors="replace").splitlines() if not line.startswith("ended ")]
+    return lines[-1] if lines else "its supervisor was killed"
+
+
+async def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})
 
 
 async def _read_capped(reader: asyncio.StreamReader, cap: int) -> bytes | None:

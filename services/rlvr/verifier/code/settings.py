@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from rlvr.core.settings import Block
 
 
-class CodeSettings(BaseModel):
+class CodeSettings(Block):
     """What the host grants to candidates, whatever a spec asks for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=400)
     """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""

@@ -60,9 +60,7 @@ class CodeSpec(Spec):
     @model_validator(mode="after")
     def _call_tests_name_their_function(self) -> CodeSpec:
         if self.entry_point is None and any(isinstance(test, CallTest) for test in self.tests):
-            raise ValueError(
-                'entry_point: call tests need the name of the function, e.g. "entry_point": "add"'
-            )
+            raise ValueError('entry_point: call tests need the name of the function, e.g. "entry_point": "add"')
         return self
 
 

@@ -39,6 +39,8 @@ class Progress:
     seconds: float
     cpu_seconds: float
     """CPU time spent on it; at most 0 when the process is gone."""
+    wants_cpu: bool
+    """It runs, or would if it had a processor; not asleep and not stopped."""
 
 
 @dataclass(eq=False)
@@ -94,14 +96,17 @@ class Member(asyncio.Protocol):
         activity = self.page.read()
         if activity.phase is Phase.IDLE:
             return None
-        return Progress(activity, time.monotonic() - activity.started, self._cpu_seconds() - activity.cpu_at_start)
+        state, cpu_seconds = self._process_state()
+        seconds = time.monotonic() - activity.started
+        return Progress(activity, seconds, cpu_seconds - activity.cpu_at_start, state == "R")
 
-    def _cpu_seconds(self) -> float:
+    def _process_state(self) -> tuple[str, float]:
+        """The kernel's letter for what it does, and the CPU seconds it has used (proc(5), /proc/pid/stat)."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+            return "X", 0.0
+        return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
     def kill(self, why: str) -> None:
         """End it now; `on_lost` follows when its socket closes."""

@@ -144,7 +144,7 @@ def nursery(control: socket.socket, paths: dict[str, str]) -> None:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the room; it closes the socket.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel reaps; the pool sees the socket close.
-    graders: dict[str, Grader[Any, Any]] = {kind: registry.load(path) for kind, path in paths.items()}
+    graders: dict[str, Grader[Any, Any]] = {kind: registry.load(path)() for kind, path in paths.items()}
     for grader in graders.values():
         for module in grader.warm:
             import_module(module)

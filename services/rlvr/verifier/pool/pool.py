@@ -207,7 +207,7 @@ class Pool:
                     continue
                 if progress.seconds > _SLOW_S and not member.slow:
                     self._stand_in(member, progress)
-                if progress.seconds > self._limits.deadline_s:
+                if self._is_over(progress):
                     # Seen overdue at the same task twice: a page read while it was written cannot kill.
                     if overdue.get(member) == progress.activity.task:
                         member.kill(self._whose_fault(progress))
@@ -215,9 +215,19 @@ class Pool:
             overdue = {member: task for member, task in overdue.items() if member in self._members}
             self._expire_waiting()
 
+    def _is_over(self, progress: Progress) -> bool:
+        """At its deadline. On an overloaded machine a task that wants to run and was not let gets more time: it
+        is killed when it has had its share of the processor, or at three times the deadline."""
+        deadline_s = self._limits.deadline_s
+        starved = progress.wants_cpu and not self._had_its_share(progress)
+        return progress.seconds > (3 * deadline_s if starved else deadline_s)
+
+    def _had_its_share(self, progress: Progress) -> bool:
+        return progress.cpu_seconds >= _OWN_FAULT_CPU * self._limits.deadline_s
+
     def _whose_fault(self, progress: Progress) -> str:
-        had_cpu = progress.cpu_seconds >= _OWN_FAULT_CPU * self._limits.deadline_s
-        return "candidate" if progress.activity.phase is Phase.JUDGING and had_cpu else "stuck"
+        judging = progress.activity.phase is Phase.JUDGING
+        return "candidate" if judging and self._had_its_share(progress) else "stuck"
 
     def _stand_in(self, member: Member, progress: Progress) -> None:
         """The worker is busy for longer than usual: its other tasks go elsewhere and another takes its place."""

@@ -31,14 +31,11 @@ def run_call(source: str, entry_point: str, args: list[Any], result_fd: int) -> 
     """Define the program's names, call one, write its result as one JSON object and end the process."""
     try:
         function = _define(source, "solution").get(entry_point)
-        if function is None:
-            text = f'{{"raised":"NameError (no {entry_point} in the program)"}}'
-        else:
-            text = f'{{"value":{_json(function(*args))}}}'
+        text = '{"raised":"NoEntryPoint"}' if function is None else f'{{"value":{_json(function(*args))}}}'
     except MemoryError:
         os._exit(EXIT_MEMORY)
     except BaseException as raised:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are answers too: wrong ones
-        text = f'{{"raised":{_quote(_describe(raised))}}}'
+        text = f'{{"raised":{_quote(type(raised).__name__)}}}'
     frame = text.encode()
     while frame:
         frame = frame[os.write(result_fd, frame) :]
@@ -56,8 +53,11 @@ def _define(source: str, name: str) -> dict[str, Any]:
     return module.__dict__
 
 
-class _NotJson(TypeError):
-    pass
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+class NotJson(TypeError):
+    """The call returned something JSON cannot carry unchanged."""
 
 
 def _json(value: Any) -> str:
@@ -68,14 +68,15 @@ def _json(value: Any) -> str:
     if kind is bool:
         return "true" if value else "false"
     if kind is int or kind is float:
-        return repr(value)
+        text = repr(value)
+        return _NOT_FINITE.get(text, text)
     if kind is str:
         return _quote(value)
     if kind is list or kind is tuple:
         return f"[{','.join([_json(item) for item in value])}]"
     if kind is dict and all(type(key) is str for key in value):
         return f"{{{','.join([f'{_quote(key)}:{_json(item)}' for key, item in value.items()])}}}"
-    raise _NotJson(kind.__name__)
+    raise NotJson(kind.__name__)
 
 
 def _quote(text: str) -> str:
@@ -84,9 +85,3 @@ def _quote(text: str) -> str:
     import json  # costly, and most answers do without
 
     return json.dumps(text)
-
-
-def _describe(raised: BaseException) -> str:
-    if isinstance(raised, _NotJson):
-        return f"TypeError (a {raised} is not a JSON value)"
-    return type(raised).__name__

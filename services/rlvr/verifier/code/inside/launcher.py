@@ -32,6 +32,11 @@ def main() -> None:
     config = marshal.loads(bytes.fromhex(sys.argv[2]))
     del sys.path[0], sys.argv[1:]
     namespaces.reset_interrupt()
+    if config["uid"] is not None:
+        for fd in (0, 1):  # so that the candidate can open /dev/stdin and /dev/stdout
+            os.fchown(fd, config["uid"], config["uid"])
+    if config["tier"] == "user_namespaces":
+        namespaces.become(config["uid"])
     namespaces.prctl(namespaces.PR_SET_PDEATHSIG, namespaces.SIGKILL)
     if config["tier"] == "process":
         _supervise_tree(config)
@@ -74,7 +79,7 @@ def _supervise_tree(config: dict[str, Any]) -> None:
 
     namespaces.prctl(namespaces.PR_SET_CHILD_SUBREAPER, 1)
     namespaces.prctl(namespaces.PR_SET_DUMPABLE, 0)
-    signal.signal(signal.SIGTERM, lambda *_: _end_tree())
+    signal.signal(signal.SIGTERM, lambda *_: _end_tree(1))
     candidate = os.fork()
     if candidate == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -82,7 +87,7 @@ def _supervise_tree(config: dict[str, Any]) -> None:
         _candidate(config)
         return
     _report(candidate)
-    _end_tree()
+    _end_tree(0)
 
 
 def _report(candidate: int) -> None:
@@ -93,7 +98,7 @@ def _report(candidate: int) -> None:
     os.write(2, f"ended {status} {usage.ru_utime + usage.ru_stime:.3f}\n".encode())
 
 
-def _end_tree() -> None:
+def _end_tree(exit_code: int) -> None:
     """Kill and reap descendants until there are none, then leave."""
     while True:
         for pid in _descendants(os.getpid()):
@@ -102,7 +107,7 @@ def _end_tree() -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
-            os._exit(0)
+            os._exit(exit_code)
 
 
 def _descendants(ancestor: int) -> list[int]:
@@ -127,18 +132,17 @@ def _candidate(config: dict[str, Any]) -> None:
     os.setsid()
     os.closerange(3, 64)
     job = _read_job()
-    if os.path.exists("/proc/self/oom_score_adj"):  # when the host runs short the candidate goes first
-        namespaces.write("/proc/self/oom_score_adj", "1000")
     null = os.open("/dev/null", os.O_RDWR)
     result_fd = -1
     if job["entry_point"] is not None:
         result_fd = os.dup(1)
         os.dup2(null, 0)
         os.dup2(null, 1)
-    if config["uid"] is not None:
-        for fd in (0, 1):  # so that opening /dev/stdin and /dev/stdout works
-            os.fchown(fd, config["uid"], config["uid"])
-    namespaces.drop_privileges(config["uid"])
+    if config["tier"] != "user_namespaces":
+        namespaces.become(config["uid"])
+    namespaces.drop_capabilities()
+    if os.path.exists("/proc/self/oom_score_adj"):  # when the host runs short the candidate goes first
+        namespaces.write("/proc/self/oom_score_adj", "1000")
     namespaces.set_limits(**config["limits"])
     os.write(2, b"started\n")
     os.dup2(null, 2)

@@ -69,7 +69,7 @@ def enter_private_root(scratch_mb: int) -> None:
     namespace's /proc; and one small writable tmpfs, /tmp, that vanishes with the namespace.
     """
     shown = ["/usr", "/bin", "/lib", "/lib64", "/lib32"]
-    if not sys.base_prefix.startswith("/usr"):
+    if not sys.base_prefix.startswith("/usr/") and sys.base_prefix != "/usr":
         shown.append(sys.base_prefix)
     root = _mount_point(shown)
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -89,9 +89,8 @@ def enter_private_root(scratch_mb: int) -> None:
     except PermissionError:  # the host masks parts of its own /proc; then there is none
         pass
     os.mkdir(f"{root}/tmp")
-    _mount(
-        "tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={scratch_mb}m,nr_inodes=4096"
-    )
+    scratch = f"mode=1777,size={scratch_mb}m,nr_inodes=4096"
+    _mount("tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, scratch)
     _mount("none", root, None, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chdir(root)
     _check(_libc.pivot_root(b".", b"."), "pivot_root")
@@ -118,16 +117,21 @@ def _show(path: str, root: str) -> None:
         _mount("none", here, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
-def drop_privileges(uid: int | None) -> None:
-    """Become `uid` (None: stay), without capabilities, supplementary groups or a way to gain any."""
+def become(uid: int | None) -> None:
+    """Change to user and group `uid`, without supplementary groups; None changes nothing."""
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    prctl(PR_SET_DUMPABLE, 1)  # which a change of user clears, and with it access to one's own /proc/self
+
+
+def drop_capabilities() -> None:
+    """Give up every capability and every way to gain one."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_DUMPABLE, 1)  # so that the candidate can open its own /dev/stdin
+    prctl(PR_SET_DUMPABLE, 1)  # init gave it up
 
 
 def set_limits(*, cpu_s: int, memory_mb: int, file_mb: int, processes: int) -> None:
