@@ -1,6 +1,6 @@
 """Streams, trace to verdict: math traces through a real Redis and a real verifier room.
 
-    python tests/bench/bench_streams.py [--traces N]
+python tests/bench/bench_streams.py [--traces N]
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from redis.asyncio import Redis
+
 from rlvr.core.streams import Outgoing, keys
 from rlvr.v1 import trace_pb2
-
 from rooms import RoomProcess
 
 BUDGET = 2_000

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -19,11 +17,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from redis.asyncio import Redis
 
 from rlvr import __version__
-from rlvr.core import metrics
+from rlvr.core import metrics, process
 from rlvr.core.rpc_server import Health, RpcServer
-from rlvr.core.settings import CoreSettings, SettingsError, load
+from rlvr.core.settings import CoreSettings
 from rlvr.core.streams import LOST, connect
-from rlvr.core.telemetry import configure_logs, get_logger
+from rlvr.core.telemetry import get_logger
 
 S = TypeVar("S", bound=CoreSettings)
 log = get_logger("room")
@@ -61,22 +59,10 @@ Build = Callable[[Room[S]], AbstractAsyncContextManager[None]]
 
 def main(name: str, kind: type[S], build: Build[S]) -> int:
     """Run a room until it is told to stop; the exit code. `build` may import what is heavy."""
-    try:
-        settings = load(kind)
-    except SettingsError as failure:
-        print(f"rlvr {name}: the settings are not valid\n{failure}", file=sys.stderr)  # noqa: T201
-        return 2
-    configure_logs(settings.log, room=name)
-    try:
-        return asyncio.run(_run(name, settings, build))
-    except OSError as failure:
-        log.error("cannot start", error=str(failure))
-        return 1
+    return process.run(name, kind, lambda settings, stopping: _run(name, settings, stopping, build))
 
 
-async def _run(name: str, settings: S, build: Build[S]) -> int:
-    stopping = asyncio.Event()
-    _stop_on_signals(stopping)
+async def _run(name: str, settings: S, stopping: asyncio.Event, build: Build[S]) -> int:
     metrics_port = metrics.serve_metrics(settings.metrics.listen)
     health = Health()
     redis = connect(settings.redis)
@@ -127,15 +113,3 @@ async def _watch_redis(room: Room[S]) -> None:
         except LOST as failure:
             await room.health.set_part("redis", f"Redis cannot be reached: {failure}")
         await asyncio.sleep(1)
-
-
-def _stop_on_signals(stopping: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if stopping.is_set():
-            os._exit(130)
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 ROOMS = ("coordinator", "sampler", "verifier", "trainer", "gateway")
 _PREFIX = "RLVR_"
@@ -124,6 +125,9 @@ def load(kind: type[T], **overrides: Any) -> T:
         raise SettingsError("\n".join(problems))
     try:
         return kind(**overrides)
+    except SourceError as failure:
+        # Lists and maps are JSON in the environment.
+        raise SettingsError(f"{failure}: {failure.__cause__}") from None
     except ValidationError as failure:
         lines = []
         for problem in failure.errors():

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from rlvr.core.errors import Conflict, FieldViolation, InvalidRequest, Unavailable
+from rlvr.core.errors import Conflict, FieldViolation, Internal, InvalidRequest, Unavailable
 from rlvr.core.policy import PolicySpan
 
 FinishReason = Literal["stop", "length"]
@@ -35,6 +35,12 @@ class EngineFailed(Unavailable):
     """The engine broke and cannot sample any more. Its process must be restarted."""
 
     title = "The sampling engine failed"
+
+
+class PolicyDiverged(Internal):
+    """The weights give a prompt no finite probabilities."""
+
+    title = "The policy gives no finite probabilities"
 
 
 class EngineState(StrEnum):
@@ -80,9 +86,7 @@ class GroupRequest:
         if self.max_tokens < 1:
             wrong.append(FieldViolation("sampling.max_tokens", f"must be at least 1, not {self.max_tokens}"))
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            wrong.append(
-                FieldViolation("sampling.temperature", f"must be a number >= 0, not {self.temperature}")
-            )
+            wrong.append(FieldViolation("sampling.temperature", f"must be a number >= 0, not {self.temperature}"))
         if not 0 <= self.seed <= _MAX_SEED:
             wrong.append(FieldViolation("sampling.seed", f"must be in [0, 2^63), not {self.seed}"))
         if wrong:
@@ -154,6 +158,7 @@ class Engine(Protocol):
         Raises:
             InvalidRequest: the request is out of range, or does not fit the model's context or this engine.
             Conflict: no weights have been loaded.
+            PolicyDiverged: the weights give no finite probabilities.
             EngineFailed: see `EngineState.FAILED`.
         """
         ...

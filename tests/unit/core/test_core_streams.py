@@ -165,6 +165,16 @@ async def test_an_entry_that_kills_its_worker_is_buried_in_the_end(redis: Redis)
     assert recorder.seen == []
 
 
+async def test_an_entry_that_is_no_message_is_buried(redis: Redis) -> None:
+    await redis.xadd("in", {"p": b"\xff\xff", "t": "x"})
+    recorder, stopping = Recorder(), asyncio.Event()
+    run = asyncio.create_task(worker(redis, recorder).run(stopping))
+    await until_length(redis, keys.DEAD, 1)
+    await until_length(redis, "in", 0)
+    stopping.set()
+    await run
+
+
 async def test_capacity_bounds_what_is_in_hand(redis: Redis) -> None:
     recorder, stopping = Recorder(), asyncio.Event()
     recorder.blocked = asyncio.Event()

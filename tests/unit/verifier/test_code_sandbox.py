@@ -350,7 +350,7 @@ async def test_the_candidate_has_no_privileges(shut_in):  # C22
 
 async def until(condition):
     """The first true value of `condition()`; the caller sets the deadline."""
-    while not (value := condition()):  # noqa: ASYNC110 - what other processes do sets no event
+    while not (value := condition()):
         await asyncio.sleep(0.002)
     return value
 

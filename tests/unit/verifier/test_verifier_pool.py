@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from rlvr.v1 import verifier_pb2 as pb
 from rlvr.verifier.pool import Pool, PoolLimits
 from rlvr.verifier.pool.forker import Forker

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from google.protobuf.message import DecodeError
+
 from rlvr.core import metrics
 from rlvr.core.settings import StreamSettings
 from rlvr.core.streams.connection import LOST
@@ -126,9 +128,7 @@ class StreamWorker:
             async with self._space:
                 await self._space.wait_for(lambda: not self._in_hand)
         finally:
-            for task in (beat, flush, *self._in_hand.values()):
-                task.cancel()
-            await asyncio.gather(beat, flush, *self._in_hand.values(), return_exceptions=True)
+            await _end(beat, flush, *self._in_hand.values())
 
     async def _room(self) -> int:
         async with self._space:
@@ -166,7 +166,11 @@ class StreamWorker:
 
     async def _give_up(self, entry: Entry, error: str) -> None:
         self._log.error("entry given up", entry=entry.id, error=error)
-        outgoing = self._bury(entry, error)
+        try:
+            outgoing = self._bury(entry, error)
+        except DecodeError:
+            # Not one of our messages: there is nobody to tell, and the dead letter keeps it.
+            outgoing = []
         await self._insist(partial(self._consumer.bury, entry, error, outgoing))
         metrics.STREAM_ENTRIES.labels(entry.stream, "dead").inc()
         await self._release(entry)
@@ -214,3 +218,14 @@ class StreamWorker:
                 await self._consumer.stats()
             except LOST as failure:
                 self._log.warning("no heartbeat: redis is lost", error=str(failure))
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended: a cancellation that arrives together with a reply can get lost within
+    the Redis client (Python 3.11's wait_for drops it), and a loop would then go on for ever."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _done, running = await asyncio.wait(running, timeout=0.2)
+    await asyncio.gather(*tasks, return_exceptions=True)

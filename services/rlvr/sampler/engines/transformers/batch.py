@@ -7,10 +7,12 @@ they join or leave.
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
@@ -38,12 +40,21 @@ class Group:
     """Sample index -> completion, as they finish."""
     diverged: bool = False
     """True when the policy gave a token that has no finite probability."""
-    cancelled: bool = False
 
     @property
     def reserved_tokens(self) -> int:
         """Tokens per row that it may grow to."""
         return len(self.prompt_ids) + self.max_tokens
+
+    def uniforms(self) -> Tensor:
+        """The random numbers that its draws use: float64 [max_tokens, group_size] in [0, 1).
+
+        The prompt takes part in the seed, so prompts that share a seed do not share their luck. (Not a torch
+        generator: on the CPU that one uses 32 bits of its seed.)
+        """
+        prompt = hashlib.sha256(array("i", self.prompt_ids).tobytes()).digest()
+        generator = numpy.random.default_rng([self.seed, int.from_bytes(prompt)])
+        return torch.from_numpy(generator.random((self.max_tokens, self.group_size)) * _BELOW_ONE)
 
     @property
     def complete(self) -> bool:
@@ -84,6 +95,7 @@ class DecodeBatch:
         self.rows: list[tuple[Group, int]] = []
         """Row -> its group and its index there."""
         device = next(model.parameters()).device
+        self._finished: list[Group] = []
         self._device = device
         self._dtype = next(model.parameters()).dtype
         self._stop_ids = torch.tensor(stop_ids, device=device)
@@ -124,8 +136,7 @@ class DecodeBatch:
         n = len(self.rows)
         state, kv = self._state, self._kv
         positions = state.length[:n]
-        kv.step_rows, kv.step_positions = state.index[:n], positions
-        kv.step_length = int(positions.max()) + 1
+        kv.begin_step(positions)
         past = torch.arange(kv.step_length, device=self._device) <= positions[:, None]
         mask = torch.zeros(n, kv.step_length, dtype=self._dtype, device=self._device)
         mask.masked_fill_(~past, float("-inf"))
@@ -146,6 +157,11 @@ class DecodeBatch:
         for group in {group for group, _ in self.rows}:
             assert group.span is not None
             group.span = group.span.with_version(version)
+
+    def take_finished(self) -> list[Group]:
+        """Groups that became complete, or diverged, since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
 
     def drop(self, group: Group) -> None:
         """Take a group's rows out of the batch."""
@@ -191,12 +207,17 @@ class DecodeBatch:
                 "stop" if stopped[i] else "length",
                 group.span,
             )
-            group.diverged |= diverged[i]
-        self._remove(indices)
+            if diverged[i] and not group.diverged:
+                group.diverged = True
+                self._finished.append(group)
+            elif group.complete and not group.diverged:
+                self._finished.append(group)
         if any(diverged):
-            for group in {group for group, _ in self.rows if group.diverged}:
-                self.drop(group)
-            self._kv.wipe_if_unused(len(self.rows))
+            # Their keys and values may hold NaN, and what follows a row's end still meets the arithmetic.
+            failed = [row for row, (group, _) in enumerate(self.rows) if group.diverged]
+            self._kv.wipe(torch.tensor(failed, device=self._device))
+            indices = sorted({*indices, *failed})
+        self._remove(indices)
 
     def _remove(self, rows: list[int]) -> None:
         """Drop rows, moving rows from the end into their places. `rows` ascend."""
@@ -221,7 +242,6 @@ class _RowState:
         def column(dtype: torch.dtype) -> Tensor:
             return torch.zeros(max_rows, dtype=dtype, device=device)
 
-        self.index = torch.arange(max_rows, device=device)
         self.token = column(torch.long)
         """The newest token, not yet run through the model."""
         self.length = column(torch.long)
@@ -243,11 +263,7 @@ class _RowState:
             self.limit[rows] = group.max_tokens
             self.temperature[rows] = group.temperature or 1.0
             self.greedy[rows] = group.temperature == 0
-            generator = torch.Generator().manual_seed(group.seed)
-            uniforms = torch.rand(
-                group.max_tokens, group.group_size, dtype=torch.float64, generator=generator
-            )
-            self.uniforms[rows, : group.max_tokens] = uniforms.T.to(self.uniforms.device) * _BELOW_ONE
+            self.uniforms[rows, : group.max_tokens] = group.uniforms().T.to(self.uniforms.device)
             row = rows.stop
         self.length[start:row] = lengths
         self.drawn[start:row] = 0

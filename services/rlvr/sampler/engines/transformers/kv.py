@@ -23,17 +23,33 @@ class RowCache(Cache):
 
     def __init__(self, max_cells: int) -> None:
         super().__init__(layers=[])
+        self.layers: list[Any] = []
         self._max_cells = max_cells
         self.rows = 0
         """Rows that there is room for."""
         self.length = 0
         """Tokens per row that there is room for."""
-        self.step_rows: Tensor
-        """int64 [n]: 0 .. n-1."""
-        self.step_positions: Tensor
-        """int64 [n]: where this step's token of each row goes."""
+        self.step_rows = 0
+        """n: rows that decode in this step."""
         self.step_length = 0
-        """T: the longest row, this step's token included."""
+        """T: tokens of the longest of them, this step's included."""
+        self._step_positions: Tensor
+        self._step_cells: dict[int, Tensor] = {}
+
+    def begin_step(self, positions: Tensor) -> None:
+        """Say where each row's next token goes: int64 [n]."""
+        self.step_rows, self.step_length = positions.shape[0], int(positions.max()) + 1
+        self._step_positions = positions
+        self._step_cells.clear()
+
+    def step_cells(self, heads: int) -> Tensor:
+        """The cells that this step writes, in a buffer of so many heads seen as [rows * heads * length, head dim]."""
+        cells = self._step_cells.get(heads)
+        if cells is None:
+            positions = self._step_positions
+            lanes = torch.arange(self.step_rows * heads, device=positions.device) * self.length
+            cells = self._step_cells[heads] = lanes + positions.repeat_interleave(heads)
+        return cells
 
     def reserve(self, rows: int, length: int, live: int) -> None:
         """Make room for `rows` x `length` tokens, keeping the first `live` rows."""
@@ -64,11 +80,11 @@ class RowCache(Cache):
             for buffer in (layer.keys, layer.values):
                 buffer[target, :, :length] = buffer[source, :, :length]
 
-    def wipe(self) -> None:
-        """Overwrite everything. Masked cells still meet the arithmetic, so none may hold a NaN."""
+    def wipe(self, rows: Tensor) -> None:
+        """Overwrite rows. Masked cells still meet the arithmetic, so none may hold a NaN."""
         for layer in self.layers:
-            layer.keys.zero_()
-            layer.values.zero_()
+            layer.keys[rows] = 0
+            layer.values[rows] = 0
 
 
 class RowLayer(CacheLayerMixin):
@@ -88,14 +104,13 @@ class RowLayer(CacheLayerMixin):
             new[:live, :, :kept] = old[:live, :, :kept]
             setattr(self, name, new)
 
-    def update(
-        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         cache = self._cache
-        rows, positions = cache.step_rows, cache.step_positions
-        self.keys[rows, :, positions] = key_states[:, :, 0]
-        self.values[rows, :, positions] = value_states[:, :, 0]
-        n, length = rows.shape[0], cache.step_length
+        n, length = cache.step_rows, cache.step_length
+        cells = cache.step_cells(key_states.shape[1])
+        for buffer, states in ((self.keys, key_states), (self.values, value_states)):
+            head_dim = states.shape[3]
+            buffer.view(-1, head_dim).index_copy_(0, cells, states.reshape(-1, head_dim))
         return self.keys[:n, :, :length], self.values[:n, :, :length]
 
     def get_seq_length(self) -> int:

@@ -1,0 +1,57 @@
+"""Policy versions as the register names them, brought to a local folder and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlvr.core.manifest import MANIFEST_NAME, InvalidManifest, open_filesystem, verify_manifest
+from rlvr.sampler.engine import PolicyLoadFailed
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A version of a policy and where its weights are."""
+
+    policy: str
+    version: int
+    uri: str
+    """A Hugging Face model folder: a local path or any fsspec URL."""
+    manifest_sha256: str = ""
+    """Of the folder's manifest.json. Empty for initial weights, which need not have one."""
+
+
+def checked_folder(version: PolicyVersion, cache: Path) -> Path:
+    """The local folder with the version's weights, verified against its manifest; remote ones are brought to
+    `cache`, which keeps the newest only. Blocking.
+
+    A folder that nobody promised a manifest for, and that has none, is a person's own model and is taken as it is.
+
+    Raises:
+        PolicyLoadFailed: the folder cannot be read, or is not what the manifest or the register says.
+    """
+    try:
+        folder = _fetch(version.uri, cache) if _is_remote(version.uri) else Path(version.uri.removeprefix("file://"))
+        if version.manifest_sha256 or (folder / MANIFEST_NAME).exists():
+            verify_manifest(str(folder), digest=version.manifest_sha256)
+    except (InvalidManifest, OSError, ValueError, ImportError) as failure:
+        raise PolicyLoadFailed(f"version {version.version} of policy {version.policy!r}: {failure}") from failure
+    return folder
+
+
+def _is_remote(uri: str) -> bool:
+    return "://" in uri and not uri.startswith("file://")
+
+
+def _fetch(uri: str, cache: Path) -> Path:
+    """Copy a remote folder; what was fetched before is removed, as the engine holds its own copy by now."""
+    shutil.rmtree(cache, ignore_errors=True)
+    target = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    target.mkdir(parents=True)
+    filesystem, root = open_filesystem(uri)
+    if not filesystem.isdir(root):
+        raise FileNotFoundError(f"{uri} is not a folder")
+    filesystem.get(f"{root}/", f"{target}/", recursive=True)
+    return target
