@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
-import psutil
 import pytest
 
+from launched import RunningPlatform, StartPlatform, wait_until
 from rlvr.embedded import platform_file
-from rlvr.embedded.platform_file import Platform
 from rlvr.embedded.ports import free_ports
-
-
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
-    """Poll until `condition` holds."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-        time.sleep(0.05)
-
-
-@dataclass
-class RunningPlatform:
-    """A platform under test. Everything is read from platform.json when asked, so restarted rooms are seen."""
-
-    home: Path
-    launcher: subprocess.Popen[str]
-
-    @property
-    def now(self) -> Platform:
-        found = platform_file.read(self.home)
-        assert found is not None, "the platform is not running"
-        return found
-
-    @property
-    def url(self) -> str:
-        """The gateway's."""
-        return self.now.gateway
-
-    @property
-    def redis_url(self) -> str:
-        return self.now.redis
-
-    def pid(self, room: str) -> int:
-        return self.now.rooms[room].pid
-
-    def restarts(self, room: str) -> int:
-        return self.now.rooms[room].restarts
-
-    def kill(self, room: str) -> None:
-        """Kill -9 a room (or `redis`) and wait until the launcher has started it again."""
-        before = self.restarts(room)
-        os.kill(self.pid(room), signal.SIGKILL)
-        wait_until(lambda: self.restarts(room) > before, f"{room} is started again")
-
-    def processes(self) -> list[psutil.Process]:
-        """The launcher and everything that descends from it."""
-        launcher = psutil.Process(self.launcher.pid)
-        return [launcher, *launcher.children(recursive=True)]
-
-    def log(self) -> str:
-        """The combined log."""
-        return (self.home / "logs" / "rlvr.log").read_text()
-
-
-StartPlatform = Callable[..., RunningPlatform]
 
 
 @pytest.fixture(scope="module")

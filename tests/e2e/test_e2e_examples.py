@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from collections import Counter
 
-from conftest import RunningPlatform
 from rich.console import Console
 
+from launched import RunningPlatform
 from rlvr.cli.api import Gateway
 from rlvr.demo import examples
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import RunningPlatform, StartPlatform, wait_until
+
+from launched import RunningPlatform, StartPlatform, wait_until
 
 ROOMS = ("coordinator", "sampler", "verifier", "trainer", "gateway")
 

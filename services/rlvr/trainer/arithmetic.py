@@ -26,8 +26,12 @@ class WorkedExample:
     answer: str
 
 
-def worked_example(question: str) -> WorkedExample:
+def worked_example(question: str, *, rng: random.Random | None = None, slip_rate: float = 0.0) -> WorkedExample:
     """Solve a `chain_sum` question.
+
+    Args:
+        rng, slip_rate: with this probability each result is off by one or two, and the solution goes on from
+            there, as a hurried pupil's would.
 
     Raises:
         ValueError: the text does not end in a sum of integers joined by + and -.
@@ -40,6 +44,8 @@ def worked_example(question: str) -> WorkedExample:
     steps = []
     for operator, term in zip(rest[::2], rest[1::2], strict=True):
         result = total + int(term) if operator == "+" else total - int(term)
+        if rng is not None and rng.random() < slip_rate:
+            result += rng.choice((-2, -1, 1, 2))
         steps.append((f"{total} {operator} {term}", result))
         total = result
     written = [f"{expression} = {result}" for expression, result in steps[:-1]]

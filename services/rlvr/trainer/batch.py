@@ -1,7 +1,7 @@
 """From groups of scored traces to micro-batches of tensors, with the batch's normalisation beside them.
 
-Layout of a micro-batch: prompt and completion of a trace are adjacent and rows are padded on the *left*, so that
-every completion ends in the last column. One slice of T columns then holds all completions, whatever the
+Layout of a micro-batch: prompt and completion of a trace are adjacent and rows are padded on the *left*, so
+that every completion ends in the last column. One slice of T columns then holds all completions, whatever the
 prompts' lengths, and padding is paid for once: L is the longest prompt + completion, not the longest prompt
 plus the longest completion.
 
@@ -47,9 +47,7 @@ class Trace:
                 "completion_ids: record one log-probability per sampled token"
             )
         if not all(map(math.isfinite, self.sampler_logprobs)):
-            raise ValueError(
-                "sampler_logprobs holds nan or inf: a sampled token has a finite log-probability"
-            )
+            raise ValueError("sampler_logprobs holds nan or inf: a sampled token has a finite log-probability")
         if self.reward is not None and not math.isfinite(self.reward):
             raise ValueError(f"reward is {self.reward}: give a finite number, or None to mask the trace")
 
@@ -65,7 +63,7 @@ Group = Sequence[Trace]
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """What one forward and backward pass takes. B rows, L columns, of which the last T hold the completions."""
+    """What one forward and backward pass takes: B rows, L columns, the last T of which hold the completions."""
 
     input_ids: Tensor
     """[B, L] int64."""
@@ -114,7 +112,7 @@ def build_batch(
     Args:
         groups: whole groups; they may differ in size.
         max_completion_length: the sampling limit in tokens, what `dr_grpo` divides by.
-        micro_batch_tokens: the most tokens, padding included, in a micro-batch; a longer trace is alone in its own.
+        micro_batch_tokens: the most tokens in a micro-batch, padding included; a longer trace is alone in its own.
 
     Raises:
         ValueError: nothing to train on: no scored trace has a completion token.
@@ -125,13 +123,9 @@ def build_batch(
         for trace, advantage in zip(group, advantages, strict=False)
         if trace.reward is not None
     ]
-    rows = sorted(
-        (row for row in scored if len(row[0].completion_ids)), key=lambda row: row[0].length, reverse=True
-    )
+    rows = sorted((row for row in scored if len(row[0].completion_ids)), key=lambda row: row[0].length, reverse=True)
     if not rows:
-        raise ValueError(
-            "no scored trace with a completion token: drop such groups before the batch is built"
-        )
+        raise ValueError("no scored trace with a completion token: drop such groups before the batch is built")
     return Batch(
         micro_batches=[
             _collate(rows[start:stop], pad_token_id)
@@ -156,7 +150,7 @@ def _advantages(groups: Sequence[Group], scale: AdvantageScale) -> list[list[flo
 
 
 def _cuts(lengths: Sequence[int], budget: int) -> list[tuple[int, int]]:
-    """Cut rows of non-increasing length into runs of at most `budget` padded tokens, as evenly as that allows."""
+    """Cut rows of non-increasing length into (start, stop) runs of at most `budget` tokens, padding included."""
     cuts = []
     start = 0
     for index in range(1, len(lengths) + 1):

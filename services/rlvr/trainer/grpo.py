@@ -90,7 +90,7 @@ def clipped_policy_loss(
 def is_clipped(
     logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, *, clip_low: float, clip_high: float
 ) -> Tensor:
-    """Where the clip stops the gradient: ρ above its bound with A > 0, or below it with A < 0. [B, T] bool."""
+    """Where the clip stops the gradient: ρ over its bound with A > 0, under it with A < 0. [B, T] bool."""
     ratio = log_ratio(logprobs, old_logprobs).exp()
     advantages = advantages.unsqueeze(1)
     return ((ratio > 1.0 + clip_high) & (advantages > 0)) | ((ratio < 1.0 - clip_low) & (advantages < 0))
@@ -155,7 +155,7 @@ class Normalisation:
     num_tokens: int
     """Completion tokens."""
     max_completion_length: int
-    """The sampling limit, not the longest trace seen: constant over a run, so a token always weighs the same."""
+    """The sampling limit, not the longest trace seen: constant over a run, a token always weighs the same."""
 
 
 def token_weights(mask: Tensor, *, loss_type: LossType, normalisation: Normalisation) -> Tensor:
@@ -228,8 +228,6 @@ def token_loss(
     )
     if config.kl_coef:
         if kl_logprobs is None:
-            raise ValueError(
-                "kl_logprobs is needed when kl_coef is not 0: give the policy that KL is measured against"
-            )
+            raise ValueError("kl_logprobs is needed when kl_coef is not 0: give the policy that KL is measured against")
         loss = loss + config.kl_coef * kl_penalty(logprobs, kl_logprobs, estimator=config.kl_estimator)
     return torch.where(mask.bool(), loss, 0.0)

@@ -1,13 +1,14 @@
 """One training step: a batch of groups in, moved weights and figures out.
 
-A step may make several optimiser updates (inner epochs · mini-batches). With one, the policy at the start of the
-step *is* the one being moved, so its log-probabilities are taken from the only forward pass there is.
+A step may make several optimiser updates (inner epochs · mini-batches). With one, the policy at the start of
+the step *is* the one being moved, so its log-probabilities come from the only forward pass there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -89,7 +90,7 @@ def completion_logprobs(model: PreTrainedModel, micro_batch: MicroBatch, tempera
 
 
 def learning_rate(recipe: Recipe, num_updates: int) -> float:
-    """Linear warm-up, then constant; a function of the updates made, so a resumed run needs no scheduler state."""
+    """Linear warm-up, then constant. A function of the updates made: a resumed run needs no scheduler state."""
     return recipe.learning_rate * min(1.0, (num_updates + 1) / max(1, recipe.warmup_updates))
 
 
@@ -109,9 +110,7 @@ class Learner:
             ValueError: KL to a reference is asked for and no reference given.
         """
         if recipe.loss.kl_coef and recipe.kl_target == "reference" and reference is None:
-            raise ValueError(
-                'kl_target is "reference": give the frozen reference policy, or use "step_start"'
-            )
+            raise ValueError('kl_target is "reference": give the frozen reference policy, or use "step_start"')
         # Dropout would make ℓθ differ from ℓold for the same weights.
         self.model = model.eval()
         self.reference = reference.eval().requires_grad_(False) if reference is not None else None
@@ -171,9 +170,7 @@ class Learner:
             old_logprobs = logprobs.detach() if old is None else old[index]
             kl_logprobs = self._kl_logprobs(micro_batch, old_logprobs)
             mask = micro_batch.completion_mask
-            weights = grpo.token_weights(
-                mask, loss_type=recipe.loss.loss_type, normalisation=batch.normalisation
-            )
+            weights = grpo.token_weights(mask, loss_type=recipe.loss.loss_type, normalisation=batch.normalisation)
             per_token = grpo.token_loss(
                 logprobs,
                 old_logprobs,
@@ -208,10 +205,10 @@ class Learner:
 
 
 def _parts(groups: Sequence[Group], num_parts: int) -> list[Sequence[Group]]:
-    """Cut groups into `num_parts` runs whose sizes differ by at most one; fewer when there are fewer groups."""
+    """Cut groups into `num_parts` runs that differ by at most one in size; fewer when groups are fewer."""
     num_parts = min(num_parts, len(groups))
     bounds = [len(groups) * part // num_parts for part in range(num_parts + 1)]
-    return [groups[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [groups[start:stop] for start, stop in pairwise(bounds)]
 
 
 class _Totals:
@@ -245,9 +242,7 @@ class _Totals:
         kl = grpo.kl_penalty(logprobs, kl_logprobs) * mask
         self._losses.append(loss.detach())
         self._gaps.append(gap.max())
-        self._sums.append(
-            torch.stack([mask.sum(), kl.sum(), (clipped * mask).sum(), -logprobs.sum(), gap.sum()])
-        )
+        self._sums.append(torch.stack([mask.sum(), kl.sum(), (clipped * mask).sum(), -logprobs.sum(), gap.sum()]))
 
     def add_update(self, grad_norm: Tensor) -> None:
         self._grad_norms.append(grad_norm)

@@ -31,9 +31,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     """Make the tokenizer; text outside its vocabulary becomes UNKNOWN, one token per word or character."""
     pieces = [PAD, EOS, UNKNOWN, *_ROLES]
     pieces += [space + piece for piece in (*_WORDS, *_SYMBOLS) for space in ("", " ")]
-    backend = Tokenizer(
-        models.WordLevel({piece: index for index, piece in enumerate(pieces)}, unk_token=UNKNOWN)
-    )
+    backend = Tokenizer(models.WordLevel({piece: index for index, piece in enumerate(pieces)}, unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizers.Split(_PIECE, behavior="isolated")
     backend.decoder = decoders.Fuse()
     tokenizer = PreTrainedTokenizerFast(
