@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,25 @@ def verify_manifest(uri: str, *, digest: str = "") -> Manifest:
                 f"the manifest says {record.size} and {record.sha256}"
             )
     return manifest
+
+
+def fetch_folder(uri: str, cache: Path) -> Path:
+    """A local folder with what is at `uri`: itself when it is local, else a copy in `cache`, made anew. Blocking.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        OSError: the storage cannot be read.
+    """
+    filesystem, root = open_filesystem(uri)
+    if not filesystem.isdir(root):
+        raise FileNotFoundError(f"{uri} is not a folder")
+    if "://" not in uri or uri.startswith("file://"):
+        return Path(root)
+    target = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    filesystem.get(f"{root}/", f"{target}/", recursive=True)
+    return target
 
 
 def open_filesystem(uri: str) -> tuple[Any, str]:

@@ -48,6 +48,8 @@ class VerifierService(verifier_pb2_grpc.VerifierServiceServicer):
                 first = await done.get()
                 if first is None:
                     break
+                # What else is ready now shares the message.
+                await asyncio.sleep(0)
                 verdicts = [first]
                 ended = False
                 while not done.empty() and len(verdicts) < _BATCH_REPLY and not ended:

@@ -169,9 +169,9 @@ class Verification:
             return invalid(
                 Reason.UNKNOWN_VERIFIER, f"verifier: there is no {item.verifier[:64]!r} here; there are {known}"
             )
-        if len(item.spec_json) > self._settings.max_spec_bytes:
+        if _size(item.spec_json) > self._settings.max_spec_bytes:
             return invalid(Reason.BAD_SPEC, f"spec: longer than {self._settings.max_spec_bytes} bytes")
-        if len(item.completion) > self._settings.max_completion_bytes:
+        if _size(item.completion) > self._settings.max_completion_bytes:
             return incorrect(Reason.TOO_LARGE, f"completion: longer than {self._settings.max_completion_bytes} bytes")
         return None
 
@@ -196,3 +196,8 @@ class Verification:
             self._cache[key] = verdict.SerializeToString()
             if len(self._cache) > self._settings.cache_size:
                 self._cache.popitem(last=False)
+
+
+def _size(text: str) -> int:
+    """Bytes of UTF-8."""
+    return len(text.encode("utf-8", "surrogatepass"))

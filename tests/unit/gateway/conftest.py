@@ -1,4 +1,4 @@
-"""A real gateway on a real socket, in front of a gRPC verifier whose behaviour the test chooses by the verifier's name."""
+"""A real gateway on a real socket, before a gRPC verifier whose behaviour a test chooses by an item's `verifier`."""
 
 from __future__ import annotations
 

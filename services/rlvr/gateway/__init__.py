@@ -1,0 +1,1 @@
+"""The public HTTP API: completions in, verdicts out; runs."""
