@@ -199,7 +199,7 @@ def test_a_run_goes_through_its_life(client: httpx.Client, tmp_path: Path) -> No
     path = created.headers["location"]
     run = schema.Run.model_validate(client.get(path).json())
     assert run.spec.training.groups_per_step == 32
-    assert [other["run_id"] for other in client.get("/v1/runs").json()["runs"]] == [run.run_id]
+    assert run.run_id in [other["run_id"] for other in client.get("/v1/runs").json()["runs"]]
     assert client.get(f"{path}/steps", params={"from_step": 0, "limit": 5}).json() == {"steps": []}
     assert client.delete(path).json()["state"] == "stopped"
     assert client.post(f"{path}/resume").json()["state"] == "pending"

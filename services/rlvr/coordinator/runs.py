@@ -32,15 +32,16 @@ class Runs:
         self._resume = script(redis, "resume")
         self._waiting = script(redis, "waiting")
 
-    async def create(self, spec: RunSpec) -> str:
-        """Add a pending run and version 0 of its policy; returns its id.
+    async def create(self, spec: RunSpec, request_id: str = "") -> str:
+        """Add a pending run and version 0 of its policy; returns its id. The same `request_id` gives the same run.
 
         Raises:
             Conflict: the policy's name belongs to a run that can still go on.
         """
         message = spec.to_proto()
         while True:
-            run_id = f"{spec.name}-{secrets.token_hex(4)}"
+            request_id = request_id or secrets.token_hex(16)
+            run_id = f"{spec.name}-{request_id[:8]}"
             message.policy = spec.policy or run_id
             word, rest = await call(
                 self._create,
@@ -52,6 +53,7 @@ class Runs:
                     message.policy,
                     spec.policy_path,
                     keys.run(""),
+                    request_id,
                 ],
             )
             if word == "owned":
@@ -63,6 +65,7 @@ class Runs:
             if word == "created":
                 self._changes.announce()
                 return run_id
+            request_id = ""
 
     async def record(self, run_id: str) -> RunRecord:
         """A run's hash.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,8 @@ from rlvr.v1 import coordinator_pb2 as pb
 from rlvr.v1 import coordinator_pb2_grpc, trace_pb2
 
 log = get_logger("service")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9]{8,64}")
 
 Context = grpc.aio.ServicerContext
 
@@ -71,13 +74,16 @@ class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: Context) -> pb.CreateRunResponse:
         spec = from_proto(request.spec)
+        if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
+            wrong = FieldViolation("request_id", "must be 8 to 64 letters or digits, or empty")
+            raise InvalidRequest(f"request_id: {wrong.description}", violations=[wrong])
         try:
             async with asyncio.timeout(remaining(context, self._default_deadline_s)):
                 source = await self._sources.check(spec)
         except TimeoutError:
             raise DeadlineExceeded("the problem source is still being opened; try again when it is") from None
         with _redis_needed():
-            run_id = await self._runs.create(spec)
+            run_id = await self._runs.create(spec, request.request_id)
             self._sources.keep(run_id, source)
             log.info("run created", run=run_id)
             return pb.CreateRunResponse(run=await self._runs.status(run_id))

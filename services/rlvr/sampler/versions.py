@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlvr.core.manifest import MANIFEST_NAME, InvalidManifest, open_filesystem, verify_manifest
+from rlvr.core.manifest import MANIFEST_NAME, InvalidManifest, fetch_folder, verify_manifest
 from rlvr.sampler.engine import PolicyLoadFailed
 
 
@@ -33,7 +32,8 @@ def checked_folder(version: PolicyVersion, cache: Path) -> Path:
         PolicyLoadFailed: the folder cannot be read, or is not what the manifest or the register says.
     """
     try:
-        folder = _fetch(version.uri, cache) if _is_remote(version.uri) else Path(version.uri.removeprefix("file://"))
+        folder = fetch_folder(version.uri, cache)
+        _keep_only(folder, cache)
         if version.manifest_sha256 or (folder / MANIFEST_NAME).exists():
             verify_manifest(str(folder), digest=version.manifest_sha256)
     except (InvalidManifest, OSError, ValueError, ImportError) as failure:
@@ -41,17 +41,8 @@ def checked_folder(version: PolicyVersion, cache: Path) -> Path:
     return folder
 
 
-def _is_remote(uri: str) -> bool:
-    return "://" in uri and not uri.startswith("file://")
-
-
-def _fetch(uri: str, cache: Path) -> Path:
-    """Copy a remote folder; what was fetched before is removed, as the engine holds its own copy by now."""
-    shutil.rmtree(cache, ignore_errors=True)
-    target = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
-    target.mkdir(parents=True)
-    filesystem, root = open_filesystem(uri)
-    if not filesystem.isdir(root):
-        raise FileNotFoundError(f"{uri} is not a folder")
-    filesystem.get(f"{root}/", f"{target}/", recursive=True)
-    return target
+def _keep_only(folder: Path, cache: Path) -> None:
+    """Remove the copies of earlier versions: the engine holds the weights by now."""
+    for other in cache.iterdir() if cache.is_dir() else ():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)

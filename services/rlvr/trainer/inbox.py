@@ -100,9 +100,12 @@ class Inbox:
                 self.kept[group_id] = self.waiting.pop(group_id)
 
     async def release(self, group_ids: Iterable[str]) -> None:
-        """Acknowledge groups that were dropped or that a checkpoint covers."""
-        held = [self.waiting.pop(i, None) or self.kept.pop(i, None) for i in group_ids]
+        """Acknowledge groups that were dropped or that a checkpoint covers, and let go of what was sampled for them."""
+        ids = list(group_ids)
+        held = [self.waiting.pop(i, None) or self.kept.pop(i, None) for i in ids]
         await self._consumer.discard([group.entry for group in held if group is not None])
+        if ids:
+            await self._redis.unlink(*(keys.sampled(group_id) for group_id in ids))
 
     async def journalled(self, step: int) -> list[str] | None:
         """The group ids of a step's batch, if it was chosen before."""

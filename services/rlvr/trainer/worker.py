@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import torch
+import transformers
 from redis.asyncio import Redis
 
 from rlvr.core.errors import Conflict, NotFound, RlvrError
@@ -51,6 +52,7 @@ class TrainerWorker:
     async def run(self, stopping: asyncio.Event) -> None:
         """Train run after run until `stopping`; what is being trained then is finished to the end of its step."""
         torch.set_num_threads(self._settings.threads)
+        transformers.utils.logging.disable_progress_bar()  # one for every version would fill the log
         stop = asyncio.create_task(stopping.wait())
         try:
             while not stopping.is_set():

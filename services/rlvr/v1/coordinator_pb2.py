@@ -26,7 +26,7 @@ from rlvr.v1 import common_pb2 as rlvr_dot_v1_dot_common__pb2
 from rlvr.v1 import trace_pb2 as rlvr_dot_v1_dot_trace__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19rlvr/v1/coordinator.proto\x12\x07rlvr.v1\x1a\x14rlvr/v1/common.proto\x1a\x13rlvr/v1/trace.proto\"\xb9\x01\n\rProblemSource\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\x12\x0c\n\x04seed\x18\x05 \x01(\x03\x12\x0c\n\x04size\x18\x06 \x01(\x05\x12\r\n\x05split\x18\x07 \x01(\t\x12\x15\n\rprompt_column\x18\x08 \x01(\t\x12\x15\n\ranswer_column\x18\t \x01(\t\x12\x10\n\x08verifier\x18\n \x01(\t\"\x8e\x06\n\x06Recipe\x12\x12\n\x05steps\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0fgroups_per_step\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1a\n\rmax_staleness\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x19\n\x0cwarmup_steps\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x19\n\x0cweight_decay\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x1a\n\rmax_grad_norm\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\x04loss\x18\x08 \x01(\tH\x07\x88\x01\x01\x12\x15\n\x08\x63lip_low\x18\t \x01(\x01H\x08\x88\x01\x01\x12\x16\n\tclip_high\x18\n \x01(\x01H\t\x88\x01\x01\x12\x1b\n\x0ekl_coefficient\x18\x0b \x01(\x01H\n\x88\x01\x01\x12\x16\n\tkl_target\x18\x0c \x01(\tH\x0b\x88\x01\x01\x12\x1b\n\x0eimportance_cap\x18\r \x01(\x01H\x0c\x88\x01\x01\x12\x19\n\x0cinner_epochs\x18\x0e \x01(\x05H\r\x88\x01\x01\x12\x1f\n\x12micro_batch_tokens\x18\x0f \x01(\x05H\x0e\x88\x01\x01\x12\x1d\n\x10\x63heckpoint_every\x18\x10 \x01(\x05H\x0f\x88\x01\x01\x12\x11\n\x04seed\x18\x11 \x01(\x03H\x10\x88\x01\x01\x12\x1d\n\x10max_replacements\x18\x12 \x01(\x05H\x11\x88\x01\x01\x42\x08\n\x06_stepsB\x12\n\x10_groups_per_stepB\x10\n\x0e_max_stalenessB\x10\n\x0e_learning_rateB\x0f\n\r_warmup_stepsB\x0f\n\r_weight_decayB\x10\n\x0e_max_grad_normB\x07\n\x05_lossB\x0b\n\t_clip_lowB\x0c\n\n_clip_highB\x11\n\x0f_kl_coefficientB\x0c\n\n_kl_targetB\x11\n\x0f_importance_capB\x0f\n\r_inner_epochsB\x15\n\x13_micro_batch_tokensB\x13\n\x11_checkpoint_everyB\x07\n\x05_seedB\x13\n\x11_max_replacements\"\xc8\x01\n\x07RunSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x13\n\x0bpolicy_path\x18\x03 \x01(\t\x12(\n\x08problems\x18\x04 \x01(\x0b\x32\x16.rlvr.v1.ProblemSource\x12\x12\n\ngroup_size\x18\x05 \x01(\x05\x12)\n\x08sampling\x18\x06 \x01(\x0b\x32\x17.rlvr.v1.SamplingParams\x12!\n\x08training\x18\x07 \x01(\x0b\x32\x0f.rlvr.v1.Recipe\"\xf7\x03\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1e\n\x04spec\x18\x02 \x01(\x0b\x32\x10.rlvr.v1.RunSpec\x12 \n\x05state\x18\x03 \x01(\x0e\x32\x11.rlvr.v1.RunState\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0c\n\x04step\x18\x05 \x01(\x03\x12&\n\x06policy\x18\x06 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\x12\x18\n\x10groups_in_flight\x18\x07 \x01(\x05\x12\x17\n\x0fgroups_admitted\x18\x08 \x01(\x03\x12\x16\n\x0egroups_trained\x18\t \x01(\x03\x12=\n\x0egroups_dropped\x18\n \x03(\x0b\x32%.rlvr.v1.RunStatus.GroupsDroppedEntry\x12\x12\n\ncreated_at\x18\x0b \x01(\x01\x12\x12\n\nstarted_at\x18\x0c \x01(\x01\x12\x10\n\x08\x65nded_at\x18\r \x01(\x01\x12\x16\n\x0erecent_rewards\x18\x0e \x03(\x01\x12\x15\n\rtraces_scored\x18\x0f \x01(\x03\x12\x16\n\x0etraces_waiting\x18\x10 \x01(\x03\x12\x12\n\ntrainer_id\x18\x11 \x01(\t\x1a\x34\n\x12GroupsDroppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xdb\x03\n\nStepRecord\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x11\n\tgroup_ids\x18\x03 \x03(\t\x12\x0e\n\x06traces\x18\x04 \x01(\x05\x12\x15\n\rtraces_scored\x18\x05 \x01(\x05\x12\x13\n\x0bmean_reward\x18\x06 \x01(\x01\x12+\n\x04lags\x18\x07 \x03(\x0b\x32\x1d.rlvr.v1.StepRecord.LagsEntry\x12\x0c\n\x04loss\x18\x08 \x01(\x01\x12\x11\n\tgrad_norm\x18\t \x01(\x01\x12\n\n\x02kl\x18\n \x01(\x01\x12\x15\n\rclip_fraction\x18\x0b \x01(\x01\x12\x15\n\rlearning_rate\x18\x0c \x01(\x01\x12\x19\n\x11logprob_diff_mean\x18\r \x01(\x01\x12\x18\n\x10logprob_diff_max\x18\x0e \x01(\x01\x12\x19\n\x11\x63ompletion_tokens\x18\x0f \x01(\x03\x12\x15\n\rtrain_seconds\x18\x10 \x01(\x01\x12\x14\n\x0cwait_seconds\x18\x11 \x01(\x01\x12\x14\n\x0c\x63ompleted_at\x18\x12 \x01(\x01\x12\x17\n\x0fmean_reward_all\x18\x13 \x01(\x01\x1a+\n\tLagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"2\n\x10\x43reateRunRequest\x12\x1e\n\x04spec\x18\x01 \x01(\x0b\x32\x10.rlvr.v1.RunSpec\"4\n\x11\x43reateRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x0eGetRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\x11\n\x0fListRunsRequest\"4\n\x10ListRunsResponse\x12 \n\x04runs\x18\x01 \x03(\x0b\x32\x12.rlvr.v1.RunStatus\"D\n\x10ListStepsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tfrom_step\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\"7\n\x11ListStepsResponse\x12\"\n\x05steps\x18\x01 \x03(\x0b\x32\x13.rlvr.v1.StepRecord\" \n\x0eStopRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"2\n\x0fStopRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\"\n\x10ResumeRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"4\n\x11ResumeRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"7\n\x11\x41\x63quireRunRequest\x12\x12\n\ntrainer_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"L\n\x12\x41\x63quireRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\"o\n\x11\x44ropGroupsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12\x11\n\tgroup_ids\x18\x03 \x03(\t\x12#\n\x06reason\x18\x04 \x01(\x0e\x32\x13.rlvr.v1.DropReason\"\x14\n\x12\x44ropGroupsResponse\"\x86\x01\n\x13\x43ompleteStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12#\n\x06record\x18\x03 \x01(\x0b\x32\x13.rlvr.v1.StepRecord\x12&\n\x06policy\x18\x04 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\"7\n\x14\x43ompleteStepResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"C\n\x0e\x46\x61ilRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\x11\n\x0f\x46\x61ilRunResponse\"$\n\x12WatchPolicyRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\"M\n\x13WatchPolicyResponse\x12&\n\x06policy\x18\x01 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\x12\x0e\n\x06run_id\x18\x02 \x01(\t*\x99\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_STOPPED\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x32\xff\x05\n\x12\x43oordinatorService\x12\x42\n\tCreateRun\x12\x19.rlvr.v1.CreateRunRequest\x1a\x1a.rlvr.v1.CreateRunResponse\x12\x39\n\x06GetRun\x12\x16.rlvr.v1.GetRunRequest\x1a\x17.rlvr.v1.GetRunResponse\x12?\n\x08ListRuns\x12\x18.rlvr.v1.ListRunsRequest\x1a\x19.rlvr.v1.ListRunsResponse\x12\x42\n\tListSteps\x12\x19.rlvr.v1.ListStepsRequest\x1a\x1a.rlvr.v1.ListStepsResponse\x12<\n\x07StopRun\x12\x17.rlvr.v1.StopRunRequest\x1a\x18.rlvr.v1.StopRunResponse\x12\x42\n\tResumeRun\x12\x19.rlvr.v1.ResumeRunRequest\x1a\x1a.rlvr.v1.ResumeRunResponse\x12\x45\n\nAcquireRun\x12\x1a.rlvr.v1.AcquireRunRequest\x1a\x1b.rlvr.v1.AcquireRunResponse\x12\x45\n\nDropGroups\x12\x1a.rlvr.v1.DropGroupsRequest\x1a\x1b.rlvr.v1.DropGroupsResponse\x12K\n\x0c\x43ompleteStep\x12\x1c.rlvr.v1.CompleteStepRequest\x1a\x1d.rlvr.v1.CompleteStepResponse\x12<\n\x07\x46\x61ilRun\x12\x17.rlvr.v1.FailRunRequest\x1a\x18.rlvr.v1.FailRunResponse\x12J\n\x0bWatchPolicy\x12\x1b.rlvr.v1.WatchPolicyRequest\x1a\x1c.rlvr.v1.WatchPolicyResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19rlvr/v1/coordinator.proto\x12\x07rlvr.v1\x1a\x14rlvr/v1/common.proto\x1a\x13rlvr/v1/trace.proto\"\xb9\x01\n\rProblemSource\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\x12\x0c\n\x04seed\x18\x05 \x01(\x03\x12\x0c\n\x04size\x18\x06 \x01(\x05\x12\r\n\x05split\x18\x07 \x01(\t\x12\x15\n\rprompt_column\x18\x08 \x01(\t\x12\x15\n\ranswer_column\x18\t \x01(\t\x12\x10\n\x08verifier\x18\n \x01(\t\"\x8e\x06\n\x06Recipe\x12\x12\n\x05steps\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0fgroups_per_step\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1a\n\rmax_staleness\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x19\n\x0cwarmup_steps\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x19\n\x0cweight_decay\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x1a\n\rmax_grad_norm\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\x04loss\x18\x08 \x01(\tH\x07\x88\x01\x01\x12\x15\n\x08\x63lip_low\x18\t \x01(\x01H\x08\x88\x01\x01\x12\x16\n\tclip_high\x18\n \x01(\x01H\t\x88\x01\x01\x12\x1b\n\x0ekl_coefficient\x18\x0b \x01(\x01H\n\x88\x01\x01\x12\x16\n\tkl_target\x18\x0c \x01(\tH\x0b\x88\x01\x01\x12\x1b\n\x0eimportance_cap\x18\r \x01(\x01H\x0c\x88\x01\x01\x12\x19\n\x0cinner_epochs\x18\x0e \x01(\x05H\r\x88\x01\x01\x12\x1f\n\x12micro_batch_tokens\x18\x0f \x01(\x05H\x0e\x88\x01\x01\x12\x1d\n\x10\x63heckpoint_every\x18\x10 \x01(\x05H\x0f\x88\x01\x01\x12\x11\n\x04seed\x18\x11 \x01(\x03H\x10\x88\x01\x01\x12\x1d\n\x10max_replacements\x18\x12 \x01(\x05H\x11\x88\x01\x01\x42\x08\n\x06_stepsB\x12\n\x10_groups_per_stepB\x10\n\x0e_max_stalenessB\x10\n\x0e_learning_rateB\x0f\n\r_warmup_stepsB\x0f\n\r_weight_decayB\x10\n\x0e_max_grad_normB\x07\n\x05_lossB\x0b\n\t_clip_lowB\x0c\n\n_clip_highB\x11\n\x0f_kl_coefficientB\x0c\n\n_kl_targetB\x11\n\x0f_importance_capB\x0f\n\r_inner_epochsB\x15\n\x13_micro_batch_tokensB\x13\n\x11_checkpoint_everyB\x07\n\x05_seedB\x13\n\x11_max_replacements\"\xc8\x01\n\x07RunSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x13\n\x0bpolicy_path\x18\x03 \x01(\t\x12(\n\x08problems\x18\x04 \x01(\x0b\x32\x16.rlvr.v1.ProblemSource\x12\x12\n\ngroup_size\x18\x05 \x01(\x05\x12)\n\x08sampling\x18\x06 \x01(\x0b\x32\x17.rlvr.v1.SamplingParams\x12!\n\x08training\x18\x07 \x01(\x0b\x32\x0f.rlvr.v1.Recipe\"\xf7\x03\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1e\n\x04spec\x18\x02 \x01(\x0b\x32\x10.rlvr.v1.RunSpec\x12 \n\x05state\x18\x03 \x01(\x0e\x32\x11.rlvr.v1.RunState\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0c\n\x04step\x18\x05 \x01(\x03\x12&\n\x06policy\x18\x06 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\x12\x18\n\x10groups_in_flight\x18\x07 \x01(\x05\x12\x17\n\x0fgroups_admitted\x18\x08 \x01(\x03\x12\x16\n\x0egroups_trained\x18\t \x01(\x03\x12=\n\x0egroups_dropped\x18\n \x03(\x0b\x32%.rlvr.v1.RunStatus.GroupsDroppedEntry\x12\x12\n\ncreated_at\x18\x0b \x01(\x01\x12\x12\n\nstarted_at\x18\x0c \x01(\x01\x12\x10\n\x08\x65nded_at\x18\r \x01(\x01\x12\x16\n\x0erecent_rewards\x18\x0e \x03(\x01\x12\x15\n\rtraces_scored\x18\x0f \x01(\x03\x12\x16\n\x0etraces_waiting\x18\x10 \x01(\x03\x12\x12\n\ntrainer_id\x18\x11 \x01(\t\x1a\x34\n\x12GroupsDroppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xdb\x03\n\nStepRecord\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x11\n\tgroup_ids\x18\x03 \x03(\t\x12\x0e\n\x06traces\x18\x04 \x01(\x05\x12\x15\n\rtraces_scored\x18\x05 \x01(\x05\x12\x13\n\x0bmean_reward\x18\x06 \x01(\x01\x12+\n\x04lags\x18\x07 \x03(\x0b\x32\x1d.rlvr.v1.StepRecord.LagsEntry\x12\x0c\n\x04loss\x18\x08 \x01(\x01\x12\x11\n\tgrad_norm\x18\t \x01(\x01\x12\n\n\x02kl\x18\n \x01(\x01\x12\x15\n\rclip_fraction\x18\x0b \x01(\x01\x12\x15\n\rlearning_rate\x18\x0c \x01(\x01\x12\x19\n\x11logprob_diff_mean\x18\r \x01(\x01\x12\x18\n\x10logprob_diff_max\x18\x0e \x01(\x01\x12\x19\n\x11\x63ompletion_tokens\x18\x0f \x01(\x03\x12\x15\n\rtrain_seconds\x18\x10 \x01(\x01\x12\x14\n\x0cwait_seconds\x18\x11 \x01(\x01\x12\x14\n\x0c\x63ompleted_at\x18\x12 \x01(\x01\x12\x17\n\x0fmean_reward_all\x18\x13 \x01(\x01\x1a+\n\tLagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"F\n\x10\x43reateRunRequest\x12\x1e\n\x04spec\x18\x01 \x01(\x0b\x32\x10.rlvr.v1.RunSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"4\n\x11\x43reateRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x0eGetRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\x11\n\x0fListRunsRequest\"4\n\x10ListRunsResponse\x12 \n\x04runs\x18\x01 \x03(\x0b\x32\x12.rlvr.v1.RunStatus\"D\n\x10ListStepsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tfrom_step\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\"7\n\x11ListStepsResponse\x12\"\n\x05steps\x18\x01 \x03(\x0b\x32\x13.rlvr.v1.StepRecord\" \n\x0eStopRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"2\n\x0fStopRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"\"\n\x10ResumeRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"4\n\x11ResumeRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"7\n\x11\x41\x63quireRunRequest\x12\x12\n\ntrainer_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"L\n\x12\x41\x63quireRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\"o\n\x11\x44ropGroupsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12\x11\n\tgroup_ids\x18\x03 \x03(\t\x12#\n\x06reason\x18\x04 \x01(\x0e\x32\x13.rlvr.v1.DropReason\"\x14\n\x12\x44ropGroupsResponse\"\x86\x01\n\x13\x43ompleteStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12#\n\x06record\x18\x03 \x01(\x0b\x32\x13.rlvr.v1.StepRecord\x12&\n\x06policy\x18\x04 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\"7\n\x14\x43ompleteStepResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.rlvr.v1.RunStatus\"C\n\x0e\x46\x61ilRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ntrainer_id\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\x11\n\x0f\x46\x61ilRunResponse\"$\n\x12WatchPolicyRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\"M\n\x13WatchPolicyResponse\x12&\n\x06policy\x18\x01 \x01(\x0b\x32\x16.rlvr.v1.PolicyVersion\x12\x0e\n\x06run_id\x18\x02 \x01(\t*\x99\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_STOPPED\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x32\xff\x05\n\x12\x43oordinatorService\x12\x42\n\tCreateRun\x12\x19.rlvr.v1.CreateRunRequest\x1a\x1a.rlvr.v1.CreateRunResponse\x12\x39\n\x06GetRun\x12\x16.rlvr.v1.GetRunRequest\x1a\x17.rlvr.v1.GetRunResponse\x12?\n\x08ListRuns\x12\x18.rlvr.v1.ListRunsRequest\x1a\x19.rlvr.v1.ListRunsResponse\x12\x42\n\tListSteps\x12\x19.rlvr.v1.ListStepsRequest\x1a\x1a.rlvr.v1.ListStepsResponse\x12<\n\x07StopRun\x12\x17.rlvr.v1.StopRunRequest\x1a\x18.rlvr.v1.StopRunResponse\x12\x42\n\tResumeRun\x12\x19.rlvr.v1.ResumeRunRequest\x1a\x1a.rlvr.v1.ResumeRunResponse\x12\x45\n\nAcquireRun\x12\x1a.rlvr.v1.AcquireRunRequest\x1a\x1b.rlvr.v1.AcquireRunResponse\x12\x45\n\nDropGroups\x12\x1a.rlvr.v1.DropGroupsRequest\x1a\x1b.rlvr.v1.DropGroupsResponse\x12K\n\x0c\x43ompleteStep\x12\x1c.rlvr.v1.CompleteStepRequest\x1a\x1d.rlvr.v1.CompleteStepResponse\x12<\n\x07\x46\x61ilRun\x12\x17.rlvr.v1.FailRunRequest\x1a\x18.rlvr.v1.FailRunResponse\x12J\n\x0bWatchPolicy\x12\x1b.rlvr.v1.WatchPolicyRequest\x1a\x1c.rlvr.v1.WatchPolicyResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSTATUS_GROUPSDROPPEDENTRY']._serialized_options = b'8\001'
   _globals['_STEPRECORD_LAGSENTRY']._loaded_options = None
   _globals['_STEPRECORD_LAGSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=3477
-  _globals['_RUNSTATE']._serialized_end=3630
+  _globals['_RUNSTATE']._serialized_start=3497
+  _globals['_RUNSTATE']._serialized_end=3650
   _globals['_PROBLEMSOURCE']._serialized_start=82
   _globals['_PROBLEMSOURCE']._serialized_end=267
   _globals['_RECIPE']._serialized_start=270
@@ -54,49 +54,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STEPRECORD_LAGSENTRY']._serialized_start=2196
   _globals['_STEPRECORD_LAGSENTRY']._serialized_end=2239
   _globals['_CREATERUNREQUEST']._serialized_start=2241
-  _globals['_CREATERUNREQUEST']._serialized_end=2291
-  _globals['_CREATERUNRESPONSE']._serialized_start=2293
-  _globals['_CREATERUNRESPONSE']._serialized_end=2345
-  _globals['_GETRUNREQUEST']._serialized_start=2347
-  _globals['_GETRUNREQUEST']._serialized_end=2378
-  _globals['_GETRUNRESPONSE']._serialized_start=2380
-  _globals['_GETRUNRESPONSE']._serialized_end=2429
-  _globals['_LISTRUNSREQUEST']._serialized_start=2431
-  _globals['_LISTRUNSREQUEST']._serialized_end=2448
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2450
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2502
-  _globals['_LISTSTEPSREQUEST']._serialized_start=2504
-  _globals['_LISTSTEPSREQUEST']._serialized_end=2572
-  _globals['_LISTSTEPSRESPONSE']._serialized_start=2574
-  _globals['_LISTSTEPSRESPONSE']._serialized_end=2629
-  _globals['_STOPRUNREQUEST']._serialized_start=2631
-  _globals['_STOPRUNREQUEST']._serialized_end=2663
-  _globals['_STOPRUNRESPONSE']._serialized_start=2665
-  _globals['_STOPRUNRESPONSE']._serialized_end=2715
-  _globals['_RESUMERUNREQUEST']._serialized_start=2717
-  _globals['_RESUMERUNREQUEST']._serialized_end=2751
-  _globals['_RESUMERUNRESPONSE']._serialized_start=2753
-  _globals['_RESUMERUNRESPONSE']._serialized_end=2805
-  _globals['_ACQUIRERUNREQUEST']._serialized_start=2807
-  _globals['_ACQUIRERUNREQUEST']._serialized_end=2862
-  _globals['_ACQUIRERUNRESPONSE']._serialized_start=2864
-  _globals['_ACQUIRERUNRESPONSE']._serialized_end=2940
-  _globals['_DROPGROUPSREQUEST']._serialized_start=2942
-  _globals['_DROPGROUPSREQUEST']._serialized_end=3053
-  _globals['_DROPGROUPSRESPONSE']._serialized_start=3055
-  _globals['_DROPGROUPSRESPONSE']._serialized_end=3075
-  _globals['_COMPLETESTEPREQUEST']._serialized_start=3078
-  _globals['_COMPLETESTEPREQUEST']._serialized_end=3212
-  _globals['_COMPLETESTEPRESPONSE']._serialized_start=3214
-  _globals['_COMPLETESTEPRESPONSE']._serialized_end=3269
-  _globals['_FAILRUNREQUEST']._serialized_start=3271
-  _globals['_FAILRUNREQUEST']._serialized_end=3338
-  _globals['_FAILRUNRESPONSE']._serialized_start=3340
-  _globals['_FAILRUNRESPONSE']._serialized_end=3357
-  _globals['_WATCHPOLICYREQUEST']._serialized_start=3359
-  _globals['_WATCHPOLICYREQUEST']._serialized_end=3395
-  _globals['_WATCHPOLICYRESPONSE']._serialized_start=3397
-  _globals['_WATCHPOLICYRESPONSE']._serialized_end=3474
-  _globals['_COORDINATORSERVICE']._serialized_start=3633
-  _globals['_COORDINATORSERVICE']._serialized_end=4400
+  _globals['_CREATERUNREQUEST']._serialized_end=2311
+  _globals['_CREATERUNRESPONSE']._serialized_start=2313
+  _globals['_CREATERUNRESPONSE']._serialized_end=2365
+  _globals['_GETRUNREQUEST']._serialized_start=2367
+  _globals['_GETRUNREQUEST']._serialized_end=2398
+  _globals['_GETRUNRESPONSE']._serialized_start=2400
+  _globals['_GETRUNRESPONSE']._serialized_end=2449
+  _globals['_LISTRUNSREQUEST']._serialized_start=2451
+  _globals['_LISTRUNSREQUEST']._serialized_end=2468
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2470
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2522
+  _globals['_LISTSTEPSREQUEST']._serialized_start=2524
+  _globals['_LISTSTEPSREQUEST']._serialized_end=2592
+  _globals['_LISTSTEPSRESPONSE']._serialized_start=2594
+  _globals['_LISTSTEPSRESPONSE']._serialized_end=2649
+  _globals['_STOPRUNREQUEST']._serialized_start=2651
+  _globals['_STOPRUNREQUEST']._serialized_end=2683
+  _globals['_STOPRUNRESPONSE']._serialized_start=2685
+  _globals['_STOPRUNRESPONSE']._serialized_end=2735
+  _globals['_RESUMERUNREQUEST']._serialized_start=2737
+  _globals['_RESUMERUNREQUEST']._serialized_end=2771
+  _globals['_RESUMERUNRESPONSE']._serialized_start=2773
+  _globals['_RESUMERUNRESPONSE']._serialized_end=2825
+  _globals['_ACQUIRERUNREQUEST']._serialized_start=2827
+  _globals['_ACQUIRERUNREQUEST']._serialized_end=2882
+  _globals['_ACQUIRERUNRESPONSE']._serialized_start=2884
+  _globals['_ACQUIRERUNRESPONSE']._serialized_end=2960
+  _globals['_DROPGROUPSREQUEST']._serialized_start=2962
+  _globals['_DROPGROUPSREQUEST']._serialized_end=3073
+  _globals['_DROPGROUPSRESPONSE']._serialized_start=3075
+  _globals['_DROPGROUPSRESPONSE']._serialized_end=3095
+  _globals['_COMPLETESTEPREQUEST']._serialized_start=3098
+  _globals['_COMPLETESTEPREQUEST']._serialized_end=3232
+  _globals['_COMPLETESTEPRESPONSE']._serialized_start=3234
+  _globals['_COMPLETESTEPRESPONSE']._serialized_end=3289
+  _globals['_FAILRUNREQUEST']._serialized_start=3291
+  _globals['_FAILRUNREQUEST']._serialized_end=3358
+  _globals['_FAILRUNRESPONSE']._serialized_start=3360
+  _globals['_FAILRUNRESPONSE']._serialized_end=3377
+  _globals['_WATCHPOLICYREQUEST']._serialized_start=3379
+  _globals['_WATCHPOLICYREQUEST']._serialized_end=3415
+  _globals['_WATCHPOLICYRESPONSE']._serialized_start=3417
+  _globals['_WATCHPOLICYRESPONSE']._serialized_end=3494
+  _globals['_COORDINATORSERVICE']._serialized_start=3653
+  _globals['_COORDINATORSERVICE']._serialized_end=4420
 # @@protoc_insertion_point(module_scope)

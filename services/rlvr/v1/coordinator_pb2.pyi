@@ -201,10 +201,12 @@ class StepRecord(_message.Message):
     def __init__(self, step: _Optional[int] = ..., version: _Optional[int] = ..., group_ids: _Optional[_Iterable[str]] = ..., traces: _Optional[int] = ..., traces_scored: _Optional[int] = ..., mean_reward: _Optional[float] = ..., lags: _Optional[_Mapping[int, int]] = ..., loss: _Optional[float] = ..., grad_norm: _Optional[float] = ..., kl: _Optional[float] = ..., clip_fraction: _Optional[float] = ..., learning_rate: _Optional[float] = ..., logprob_diff_mean: _Optional[float] = ..., logprob_diff_max: _Optional[float] = ..., completion_tokens: _Optional[int] = ..., train_seconds: _Optional[float] = ..., wait_seconds: _Optional[float] = ..., completed_at: _Optional[float] = ..., mean_reward_all: _Optional[float] = ...) -> None: ...
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("spec",)
+    __slots__ = ("spec", "request_id")
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     spec: RunSpec
-    def __init__(self, spec: _Optional[_Union[RunSpec, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, spec: _Optional[_Union[RunSpec, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateRunResponse(_message.Message):
     __slots__ = ("run",)

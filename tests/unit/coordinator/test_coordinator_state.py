@@ -38,6 +38,14 @@ async def test_runs_are_listed_newest_first(parts: Parts, run_spec: Spec) -> Non
     assert [run.run_id for run in await parts.runs.statuses()] == ids[::-1]
 
 
+async def test_a_request_sent_twice_makes_one_run(parts: Parts, run_spec: Spec) -> None:
+    first = await parts.runs.create(run_spec(), "0123456789abcdef")
+    assert await parts.runs.create(run_spec(), "0123456789abcdef") == first
+    # Another request that happens to give the same name gets another.
+    assert await parts.runs.create(run_spec(), "01234567ffffffff") != first
+    assert len(await parts.runs.statuses()) == 2
+
+
 async def test_a_policy_name_belongs_to_one_run_that_can_go_on(parts: Parts, run_spec: Spec) -> None:
     first = await parts.runs.create(run_spec(policy="shared"))
     with pytest.raises(Conflict, match=first):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from rlvr.trainer import checkpoint
 from rlvr.trainer.batch import Group
@@ -124,32 +124,38 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path, make_policy:
 
 def test_a_process_killed_while_it_writes_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     """The writer is killed (SIGKILL, by itself) just before the rename."""
-    program = textwrap.dedent("""
+    shape = {"vocab_size": 16, "hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 1}
+    program = textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
-        import torch
         from transformers import LlamaConfig, LlamaForCausalLM
         from rlvr.trainer import checkpoint
         from rlvr.trainer.step import Learner, Recipe
 
-        config = LlamaConfig(vocab_size=16, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-                             num_attention_heads=1)
-        learner = Learner(LlamaForCausalLM(config), Recipe(), pad_token_id=0)
+        learner = Learner(LlamaForCausalLM(LlamaConfig(**{shape})), Recipe(), pad_token_id=0)
         root = Path(sys.argv[1])
         checkpoint.save(root, learner, checkpoint.Progress(1, ("one",)))
-        if len(sys.argv) > 2:
-            checkpoint.commit_folder = lambda folder, target: os.kill(os.getpid(), signal.SIGKILL)
-            checkpoint.save(root, learner, checkpoint.Progress(2, ("two",)))
-        print(checkpoint.load_newest(root, learner).step, sorted(p.name for p in root.iterdir()))
+        checkpoint.commit_folder = lambda folder, target: os.kill(os.getpid(), signal.SIGKILL)
+        checkpoint.save(root, learner, checkpoint.Progress(2, ("two",)))
     """)
-    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path), "kill"], capture_output=True)
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     assert len(list(tmp_path.iterdir())) == 2  # the checkpoint, and what the killed process left
-    resumed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
-    assert resumed.stdout.strip() == "1 ['step-00000001']", resumed.stderr
+    fresh = learner(LlamaForCausalLM(LlamaConfig(**shape)))
+    assert checkpoint.load_newest(tmp_path, fresh) == Progress(1, ("one",))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_checkpoints_past_a_given_step_are_passed_over(tmp_path: Path, make_policy: Policy) -> None:
+    trained = learner(make_policy())
+    for step in (4, 5):
+        checkpoint.save(tmp_path, trained, Progress(step))
+    assert checkpoint.load_newest(tmp_path, trained, at_most=4) == Progress(4)
+    assert checkpoint.load_newest(tmp_path, trained, at_most=3) is None
 
 
 def test_the_state_is_readable_and_holds_no_pickled_code(tmp_path: Path, make_policy: Policy) -> None:
-    folder = checkpoint.save(tmp_path, learner(make_policy()), Progress(4, ("g-1",)))
-    assert json.loads((folder / "state.json").read_text())["progress"] == {"step": 4, "group_ids": ["g-1"]}
+    folder = checkpoint.save(tmp_path, learner(make_policy()), Progress(4, ("g-1",), {"loss": 0.5}))
+    progress = json.loads((folder / "state.json").read_text())["progress"]
+    assert progress == {"step": 4, "group_ids": ["g-1"], "record": {"loss": 0.5}}
     assert set(torch.load(folder / "optimizer.pt", weights_only=True)) == {"optimizer", "torch_rng", "cuda_rng"}

@@ -1,6 +1,5 @@
 """A published version is whole, is what was trained, and is published once."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,9 +40,9 @@ def test_publishing_again_changes_nothing(
 ) -> None:
     model = make_policy()
     first = publish.publish(model, tokenizer, str(tmp_path), 1)
-    before = {path.name: os.stat(path).st_mtime_ns for path in (tmp_path / "v1").iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "v1").iterdir()}
     assert publish.publish(model, tokenizer, str(tmp_path), 1) == first
-    assert {path.name: os.stat(path).st_mtime_ns for path in (tmp_path / "v1").iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "v1").iterdir()} == before
 
 
 def test_a_model_resumed_from_a_checkpoint_publishes_the_same_version(

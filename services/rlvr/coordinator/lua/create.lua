@@ -1,11 +1,12 @@
 -- Create a run, and register version 0 of its policy.
 -- KEYS: [1] run, [2] all runs, [3] live runs, [4] the policy's register entry
--- ARGV: [1] run id, [2] time of creation, [3] spec, [4] policy, [5] uri of version 0, [6] prefix of run keys
+-- ARGV: [1] run id, [2] time of creation, [3] spec, [4] policy, [5] uri of version 0, [6] prefix of run keys,
+--       [7] request id
 -- A policy's name belongs to one run that can still go on; a failed or ended run gives it up.
 -- Returns {'created'}; {'taken'} when another run has this id; {'owned', run id, state} when another has the policy.
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  -- The same call, sent again because the connection broke before the reply.
-  if redis.call('HGET', KEYS[1], 'created_at') == ARGV[2] then return {'created'} end
+  -- The same request, sent again because a connection broke before the reply.
+  if redis.call('HGET', KEYS[1], 'request_id') == ARGV[7] then return {'created'} end
   return {'taken'}
 end
 local owner = redis.call('HGET', KEYS[4], 'run_id')
@@ -14,7 +15,7 @@ if owner then
   if state == 'pending' or state == 'running' or state == 'stopped' then return {'owned', owner, state} end
 end
 redis.call('HSET', KEYS[1], 'state', 'pending', 'step', '0', 'next_seq', '0', 'created_at', ARGV[2], 'spec', ARGV[3],
-  'policy', ARGV[4])
+  'policy', ARGV[4], 'request_id', ARGV[7])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 redis.call('DEL', KEYS[4])

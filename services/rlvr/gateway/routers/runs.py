@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -41,7 +42,8 @@ def runs_router(settings: GatewaySettings, peers: Peers) -> APIRouter:
         spec = run_spec.parse(await read_json(request, settings.max_body_bytes))
         with rlvr_errors():
             created = await peers.coordinator.CreateRun(
-                coordinator_pb2.CreateRunRequest(spec=spec.to_proto()), timeout=_CREATE_TIMEOUT_S
+                coordinator_pb2.CreateRunRequest(spec=spec.to_proto(), request_id=uuid4().hex),
+                timeout=_CREATE_TIMEOUT_S,
             )
         response.headers["Location"] = f"/v1/runs/{created.run.run_id}"
         return runs_json.run(created.run)

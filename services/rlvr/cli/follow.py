@@ -1,0 +1,140 @@
+"""Follow a run to its end: a live display on a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from rlvr.cli.api import Gateway, Unreachable
+from rlvr.cli.failure import STOPPED
+from rlvr.cli.progress import Progress, duration, sparkline
+
+_POLL_S = 0.5
+_LINE_EVERY_S = 5.0
+_PATIENCE_S = 120.0
+"""How long the gateway may be unreachable: the launcher restarts rooms, and a run does not need it."""
+_EXIT_CODES = {"succeeded": 0, "failed": 1, "stopped": STOPPED}
+
+
+class _Display(Protocol):
+    def show(self, progress: Progress) -> None: ...
+    def close(self) -> None: ...
+
+
+def follow(gateway: Gateway, run_id: str, *, stop_on_interrupt: bool, console: Console | None = None) -> int:
+    """Show a run until it ends; the command's exit code.
+
+    Ctrl-C stops the run (and waits until it has stopped) or, without `stop_on_interrupt`, only leaves it.
+    """
+    console = console or Console()
+    progress = Progress(run_id)
+    display: _Display = _LiveDisplay(console) if console.is_terminal else _Lines(console)
+    try:
+        try:
+            _watch(gateway, progress, display)
+        except KeyboardInterrupt:
+            if not stop_on_interrupt:
+                console.print(f"Left run {run_id} running; `rlvr runs watch {run_id}` comes back to it.")
+                return STOPPED
+            console.print(f"Stopping run {run_id} ...")
+            gateway.stop_run(run_id)
+            _watch(gateway, progress, display)
+    except KeyboardInterrupt:
+        return STOPPED
+    finally:
+        display.close()
+    _say_end(console, progress)
+    return _EXIT_CODES[progress.state]
+
+
+def _watch(gateway: Gateway, progress: Progress, display: _Display) -> None:
+    lost_since: float | None = None
+    while not progress.ended:
+        now = time.monotonic()
+        try:
+            run = gateway.get_run(progress.run_id)
+            progress.see(run, gateway.list_steps(progress.run_id, len(progress.rewards)), now)
+            lost_since = None
+        except Unreachable:
+            lost_since = lost_since or now
+            if now - lost_since > _PATIENCE_S:
+                raise
+        display.show(progress)
+        if not progress.ended:
+            time.sleep(_POLL_S)
+
+
+def _say_end(console: Console, progress: Progress) -> None:
+    if progress.state == "failed":
+        console.print(f"Run {progress.run_id} failed at step {progress.step}: {progress.error}", markup=False)
+    elif progress.state == "stopped":
+        console.print(
+            f"Run {progress.run_id} stopped at step {progress.step} of {progress.steps}; "
+            f"`rlvr runs resume {progress.run_id}` goes on."
+        )
+    else:
+        console.print(f"Run {progress.run_id} has done its {progress.steps} steps.")
+
+
+class _LiveDisplay:
+    """A few lines that are drawn again and again."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=4)
+        self._live.start()
+
+    def show(self, progress: Progress) -> None:
+        self._live.update(_panel(progress, self._console.width))
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class _Lines:
+    """A line every few seconds, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = 0.0
+
+    def show(self, progress: Progress) -> None:
+        if time.monotonic() < self._next and not progress.ended:
+            return
+        self._next = time.monotonic() + _LINE_EVERY_S
+        facts = "  ".join(f"{name} {value}" for name, value in _facts(progress))
+        self._console.print(f"{progress.name}  {progress.state}  {facts}", soft_wrap=True, highlight=False)
+
+    def close(self) -> None: ...
+
+
+def _panel(progress: Progress, width: int) -> Group:
+    title = Text.assemble((progress.name, "bold"), f"  {progress.run_id}  {progress.state}")
+    bar = ProgressBar(total=max(progress.steps, 1), completed=progress.step, width=min(width - 2, 72))
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(progress):
+        facts.add_row(Text(name, style="dim"), value)
+    curve = sparkline(progress.rewards, min(width - 2, 72))
+    return Group(title, bar, facts, Text(curve, style="green"))
+
+
+def _facts(progress: Progress) -> list[tuple[str, str]]:
+    reward = progress.recent_reward()
+    sampled, scored, trained = progress.traces_per_second
+    left = progress.seconds_left
+    facts = [
+        ("step", f"{progress.step}/{progress.steps}"),
+        ("reward", "-" if reward is None else f"{reward:.2f}"),
+        ("lag", f"{progress.mean_lag:.1f} (max {progress.max_lag})"),
+        ("traces/s", f"sampled {sampled:.0f}, verified {scored:.0f}, trained {trained:.0f}"),
+        ("left", "-" if left is None else duration(left)),
+    ]
+    if progress.dropped:
+        facts.append(("dropped", ", ".join(f"{n} {reason}" for reason, n in sorted(progress.dropped.items()))))
+    return facts
