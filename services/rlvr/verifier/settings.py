@@ -17,7 +17,8 @@ class VerifierSettings(Block):
     workers: int = Field(os.cpu_count() or 1, ge=1, le=512)
     """Worker processes per kind that are not stuck (as many again may be waiting for their deadline)."""
     deadline_s: float = Field(2.0, gt=0, le=600)
-    """Seconds that grading one completion may take (math, puzzle, format); then its worker is killed."""
+    """Seconds of processor time that grading one completion may take (math, puzzle, format); then its worker is
+    killed. Three times as much wall time is the end in any case."""
     memory_mb: int = Field(512, ge=64)
     """Memory that a worker may take to grade, on top of what it starts with."""
     max_queue: int = Field(20_000, ge=1)

@@ -86,7 +86,7 @@ class TraceWorker:
         span = PolicySpan(trace.span.min, trace.span.max)
         if is_stale(await self._register.version(trace.policy), span, trace.max_staleness):
             drop = trace_pb2.GroupDrop(reason=trace_pb2.DROP_REASON_STALE, detail="stale before it was graded")
-            return _finished(entry, trace, trace_pb2.VerdictEntry(drop=drop), b"")
+            return _finished(entry, trace, trace_pb2.VerdictEntry(drop=drop))
         item = verifier_pb2.VerifyItem(
             trace_id=trace.trace_id,
             verifier=trace.verifier,
@@ -96,12 +96,12 @@ class TraceWorker:
         )
         verdict = await self._verification.verdict_with_patience(item, self._timeout_s)
         scored = trace_pb2.ScoredTrace(span=trace.span, verdict=verdict)
-        return _finished(entry, trace, trace_pb2.VerdictEntry(scored=scored), verdict.SerializeToString())
+        return _finished(entry, trace, trace_pb2.VerdictEntry(scored=scored))
 
 
-def _finished(entry: Entry, trace: trace_pb2.TraceEntry, message: trace_pb2.VerdictEntry, result: bytes) -> Finished:
+def _finished(entry: Entry, trace: trace_pb2.TraceEntry, message: trace_pb2.VerdictEntry) -> Finished:
     message.run_id, message.group_id = trace.run_id, trace.group_id
-    return Finished(keys.verdict(trace.trace_id), result, [Outgoing.of(keys.VERDICTS, message, entry.traceparent)])
+    return Finished(keys.verdict(trace.trace_id), b"", [Outgoing.of(keys.VERDICTS, message, entry.traceparent)])
 
 
 def _bury(entry: Entry, failure: str) -> Sequence[Outgoing]:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from rlvr.core.settings import StreamSettings
-from rlvr.core.streams import Consumer, Entry, Finished, Outgoing, StreamWorker, add, keys
+from rlvr.core.streams import Consumer, Entry, Finished, NotNow, Outgoing, StreamWorker, add, keys
 from rlvr.core.streams.scripts import Script
 from rlvr.v1 import trace_pb2
 
@@ -165,6 +166,87 @@ async def test_an_entry_that_kills_its_worker_is_buried_in_the_end(redis: Redis)
     assert recorder.seen == []
 
 
+async def test_recovered_entries_are_delivered_once_and_new_ones_flow_meanwhile(redis: Redis) -> None:
+    for n in range(5):
+        await add(redis, "in", trace(f"old {n}"))
+    await Consumer(redis, "in", "w0").read(10, 0)
+    recorder, stopping = Recorder(), asyncio.Event()
+    recorder.blocked = asyncio.Event()
+    run = asyncio.create_task(worker(redis, recorder, capacity=8).run(stopping))
+    await until(lambda: len(recorder.seen) == 5)
+    await add(redis, "in", trace("new"))
+    await until(lambda: "new" in recorder.seen)
+    counts = {row["times_delivered"] for row in await redis.xpending_range("in", "workers", "-", "+", 10)}
+    assert counts == {1, 2}
+    recorder.blocked.set()
+    await until_length(redis, "out", 6)
+    stopping.set()
+    await run
+
+
+async def test_a_full_redis_is_waited_out(redis: Redis) -> None:
+    recorder, stopping = Recorder(), asyncio.Event()
+    for n in range(5):
+        await add(redis, "in", trace(str(n)))
+    recorder.blocked = asyncio.Event()
+    run = asyncio.create_task(worker(redis, recorder).run(stopping))
+    await until(lambda: len(recorder.seen) == 5)
+    await redis.config_set("maxmemory", 1)
+    try:
+        recorder.blocked.set()
+        full_since = time.monotonic()
+        await until(lambda: time.monotonic() - full_since > 0.5)
+        assert await redis.xlen("out") == 0
+    finally:
+        await redis.config_set("maxmemory", 0)
+    await until_length(redis, "out", 5)
+    assert await redis.xlen("in") == 0
+    stopping.set()
+    await run
+
+
+async def test_a_worker_that_redis_refuses_ends_instead_of_sitting_on_its_entries(redis: Redis) -> None:
+    recorder = Recorder()
+    recorder.blocked = asyncio.Event()
+    await add(redis, "in", trace("t"))
+    run = asyncio.create_task(worker(redis, recorder).run(asyncio.Event()))
+    await until(lambda: recorder.seen == ["t"])
+    await redis.delete("in")
+    await redis.set("in", "not a stream")
+    recorder.blocked.set()
+    with pytest.raises(ResponseError):
+        await asyncio.wait_for(run, 20)
+
+
+async def test_what_cannot_be_done_now_is_left_for_another_worker(redis: Redis) -> None:
+    def refuse(name: str, nth: int) -> None:
+        raise NotNow("no engine")
+
+    await add(redis, "in", trace("t"))
+    unable, able, stopping = Recorder(refuse), Recorder(), asyncio.Event()
+    first_stop = asyncio.Event()
+    first = asyncio.create_task(worker(redis, unable, "unable").run(first_stop))
+    await until(lambda: unable.seen == ["t"])
+    first_stop.set()
+    await first
+    second = asyncio.create_task(worker(redis, able, "able").run(stopping))
+    await until_length(redis, "out", 1)
+    assert await redis.xlen(keys.DEAD) == 0
+    stopping.set()
+    await second
+
+
+async def test_a_worker_that_was_late_changes_nothing_when_the_result_is_gone(redis: Redis) -> None:
+    consumer = Consumer(redis, "in", "a")
+    await add(redis, "in", trace("t"))
+    (entry,) = await consumer.read(1, 0)
+    done = (entry, "result:t", b"x", [Outgoing.of("out", trace("t"))])
+    assert await consumer.finish([done], 60_000) == [True]
+    await redis.delete("result:t")
+    assert await consumer.finish([done], 60_000) == [False]
+    assert await redis.xlen("out") == 1
+
+
 async def test_an_entry_that_is_no_message_is_buried(redis: Redis) -> None:
     await redis.xadd("in", {"p": b"\xff\xff", "t": "x"})
     recorder, stopping = Recorder(), asyncio.Event()
@@ -223,7 +305,7 @@ async def test_a_redis_that_forgot_its_scripts_is_taught_them_again(redis: Redis
     script = Script(redis, "finish")
     call = (["result", "in"], ["workers", "0-1", b"x", 1000])
     await Consumer(redis, "in", "a").ensure_group()
-    assert await script.many(redis, [call]) == [1]
+    assert await script.many(redis, [call]) == [0]
     await redis.script_flush()
     assert await script.many(redis, [call, call]) == [0, 0]
 

@@ -38,6 +38,8 @@ class HostileGrader:
             case "burn":
                 while True:
                     pass
+            case "nap":
+                time.sleep(0.1)
             case "sleep":
                 time.sleep(3600)
             case "die":

@@ -3,7 +3,7 @@
 from rlvr.core.streams.connection import LOST, connect
 from rlvr.core.streams.consumer import GROUP, Consumer, StreamStats, add
 from rlvr.core.streams.entries import Entry, Outgoing
-from rlvr.core.streams.worker import Finished, StreamWorker, feed
+from rlvr.core.streams.worker import Finished, NotNow, StreamWorker, feed
 
 __all__ = [
     "GROUP",
@@ -11,6 +11,7 @@ __all__ = [
     "Consumer",
     "Entry",
     "Finished",
+    "NotNow",
     "Outgoing",
     "StreamStats",
     "StreamWorker",

@@ -5,14 +5,21 @@ from __future__ import annotations
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,
+)
 
 from rlvr.core.settings import RedisSettings
 
-_LOST: tuple[type[RedisError], ...] = (ConnectionError, TimeoutError, BusyLoadingError)
+_BROKEN: tuple[type[RedisError], ...] = (ConnectionError, TimeoutError, BusyLoadingError)
 
-LOST: tuple[type[Exception], ...] = (*_LOST, OSError)
-"""What a broken or restarting Redis raises. Every effect is idempotent, so the call can be made again."""
+LOST: tuple[type[Exception], ...] = (*_BROKEN, OutOfMemoryError, ReadOnlyError)
+"""What a broken, restarting or full Redis raises. Every effect is idempotent, so the call can be made again."""
 
 
 def connect(settings: RedisSettings) -> Redis:
@@ -26,6 +33,6 @@ def connect(settings: RedisSettings) -> Redis:
         max_connections=settings.max_connections,
         socket_connect_timeout=settings.connect_timeout_s,
         health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries=8, supported_errors=_LOST),
+        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries=8, supported_errors=_BROKEN),
     )
     return Redis(connection_pool=pool)

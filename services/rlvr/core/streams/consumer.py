@@ -86,10 +86,12 @@ class Consumer:
         metrics.STREAM_CLAIMED.labels(self.stream).inc(len(rows))
         return await self._with_deliveries(rows)
 
-    async def recover(self, count: int) -> list[Entry]:
-        """Entries that a former life of this same worker left in hand; counts as a delivery of each."""
+    async def recover(self, count: int, after: str = "") -> list[Entry]:
+        """Up to `count` entries that a former life of this same worker left in hand, from the one after the id
+        `after` on; counts as a delivery of each. So every one is recovered once, in pages."""
+        first = f"({after}" if after else "-"
         pending: Any = await self._with_group(
-            lambda: self._redis.xpending_range(self.stream, GROUP, "-", "+", count, self.name)
+            lambda: self._redis.xpending_range(self.stream, GROUP, first, "+", count, self.name)
         )
         return await self.again([row["message_id"].decode() for row in pending])
 

@@ -67,5 +67,5 @@ def sampled(group_id: str) -> str:
 
 
 def verdict(trace_id: str) -> str:
-    """The verdict that a trace got."""
+    """Marks that a trace has its verdict; what it is travels on `rlvr:verdicts`."""
     return f"rlvr:verdict:{trace_id}"

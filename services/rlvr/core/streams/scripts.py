@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 Value = bytes | str | int | float
 
@@ -26,8 +27,13 @@ class Script:
         self._script: AsyncScript = redis.register_script(source(package, name))
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Value]) -> object:
-        """One call; returns what the script returns."""
-        return await self._script(keys=list(keys), args=list(args))
+        """One call; returns what the script returns.
+
+        Raises:
+            redis.exceptions.RedisError: what Redis says, by its class even where a script's error hides it.
+        """
+        with _classified():
+            return await self._script(keys=list(keys), args=list(args))
 
     async def many(self, redis: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Value]]]) -> list[object]:
         """Several calls in one round trip, each atomic by itself; results in order.
@@ -46,4 +52,19 @@ class Script:
         pipe = redis.pipeline(transaction=False)
         for keys, args in calls:
             pipe.evalsha(self._script.sha, len(keys), *keys, *args)
-        return list(await pipe.execute())
+        with _classified():
+            return list(await pipe.execute())
+
+
+@contextmanager
+def _classified() -> Iterator[None]:
+    """Redis before 7 wraps the error of a command in a script into one of its own, whose class says nothing."""
+    try:
+        yield
+    except ResponseError as failure:
+        if type(failure) is ResponseError:
+            if "OOM command not allowed" in str(failure):
+                raise OutOfMemoryError(str(failure)) from failure
+            if "READONLY" in str(failure):
+                raise ReadOnlyError(str(failure)) from failure
+        raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -39,6 +39,12 @@ class Finished:
 Handler = Callable[[Entry], Awaitable[Finished | None]]
 """Works on one entry. None discards it: dead work. An exception delivers it again after a pause."""
 
+
+class NotNow(Exception):
+    """A handler's way to say that this worker cannot do it now, through no fault of the entry's. The entry stays
+    pending and is not heartbeated, so that a worker that can takes it after `min_idle_s`; no failure is counted."""
+
+
 Bury = Callable[[Entry, str], Sequence[Outgoing]]
 """What the next stage is told when an entry is given up, so that it does not wait for ever."""
 
@@ -52,7 +58,8 @@ async def feed(
     `room` waits until there is room for at least one entry and says for how many. A lost Redis is waited for.
     """
     min_idle_ms = round(settings.min_idle_s * 1000)
-    recovered = False
+    recovered: str | None = ""
+    """The last entry that was recovered; None when all are."""
     next_claim = 0.0
     pause = 0.1
     while not stopping.is_set():
@@ -60,11 +67,12 @@ async def feed(
         if stopping.is_set():
             return
         try:
-            if not recovered:
-                if batch := await consumer.recover(count):
+            if recovered is not None:
+                batch = await consumer.recover(count, recovered)
+                recovered = batch[-1].id if batch else None
+                if batch:
                     yield batch
                     continue
-                recovered = True
             if time.monotonic() >= next_claim:
                 if batch := await consumer.claim(count, min_idle_ms):
                     yield batch
@@ -115,29 +123,49 @@ class StreamWorker:
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._space = asyncio.Condition()
         self._done: asyncio.Queue[tuple[Entry, Finished | None]] = asyncio.Queue()
+        self._broken: asyncio.Future[None]
         self._log = log.bind(stream=consumer.stream, worker=name)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until `stopping`, then finish what is in hand."""
-        beat = asyncio.create_task(self._heartbeats())
-        flush = asyncio.create_task(self._flush())
+        """Work until `stopping`, then finish what is in hand.
+
+        Raises:
+            redis.exceptions.ResponseError: Redis refuses what a worker must do; the room ends and is started again.
+        """
+        self._broken = asyncio.get_running_loop().create_future()
+        reading = self._supervised(self._read(stopping))
+        helpers = [self._supervised(self._heartbeats()), self._supervised(self._flush())]
         try:
-            async for batch in feed(self._consumer, self._settings, stopping, self._room):
-                for entry in batch:
-                    self._start(entry)
-            async with self._space:
-                await self._space.wait_for(lambda: not self._in_hand)
+            await asyncio.wait({reading, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            if self._broken.done():
+                await self._broken
         finally:
-            await _end(beat, flush, *self._in_hand.values())
+            await _end(reading, *helpers, *self._in_hand.values())
+
+    async def _read(self, stopping: asyncio.Event) -> None:
+        async for batch in feed(self._consumer, self._settings, stopping, self._room):
+            for entry in batch:
+                if entry.id not in self._in_hand:
+                    self._in_hand[entry.id] = self._supervised(self._handle(entry))
+        async with self._space:
+            await self._space.wait_for(lambda: not self._in_hand)
+
+    def _supervised(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task whose failure is the worker's: a part that died silently would leave its entries in hand for ever."""
+
+        def note(task: asyncio.Task[None]) -> None:
+            failure = None if task.cancelled() else task.exception()
+            if failure is not None and not self._broken.done():
+                self._broken.set_exception(failure)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(note)
+        return task
 
     async def _room(self) -> int:
         async with self._space:
             await self._space.wait_for(lambda: len(self._in_hand) < self._capacity)
             return self._capacity - len(self._in_hand)
-
-    def _start(self, entry: Entry) -> None:
-        if entry.id not in self._in_hand:
-            self._in_hand[entry.id] = asyncio.create_task(self._handle(entry))
 
     async def _handle(self, entry: Entry) -> None:
         """Work on an entry until it is done or given up."""
@@ -148,8 +176,10 @@ class StreamWorker:
             try:
                 result = await self._handler(entry)
                 break
-            except asyncio.CancelledError:
-                raise
+            except NotNow as reason:
+                self._log.info("entry left for later", entry=entry.id, why=str(reason))
+                await self._release(entry)
+                return
             except Exception as failure:  # noqa: BLE001 - the boundary: any failure delivers the entry again
                 self._log.exception("entry failed", entry=entry.id, deliveries=entry.deliveries)
                 metrics.STREAM_ENTRIES.labels(entry.stream, "failed").inc()

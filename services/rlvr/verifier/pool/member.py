@@ -88,6 +88,8 @@ class Member(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
         self.on_lost(self)
+        # Its socket may still hold tasks that were given to others since; nobody would watch it at those.
+        self.end()
         self.page.close()
         os.close(self.pidfd)
 
@@ -111,6 +113,10 @@ class Member(asyncio.Protocol):
     def kill(self, why: str) -> None:
         """End it now; `on_lost` follows when its socket closes."""
         self.killed_for = why
+        self.end()
+
+    def end(self) -> None:
+        """Kill the process, if there is one."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 

@@ -33,6 +33,8 @@ from rlvr.verifier.wire import to_verdict
 
 _PR_SET_PDEATHSIG = 1
 _MAX_GOLDS = 512
+_MAX_CACHED_SPEC = 16_384
+"""Characters; longer specs are read anew each time, so that the cache cannot fill a worker's memory."""
 _FLUSH_S = 0.001
 
 
@@ -96,9 +98,11 @@ class Worker:
         except InvalidSpec as failure:
             gold = invalid(Reason(failure.reason), str(failure))
         except (MemoryError, RecursionError):
-            gold = invalid(Reason.GOLD_UNPARSEABLE, "spec: too large or too deeply nested to be read")
+            return invalid(Reason.GOLD_UNPARSEABLE, "spec: too large or too deeply nested to be read")
         except Exception as failure:  # noqa: BLE001 - the boundary: a bug of ours is an error, never a score
             return error(Reason.GRADER_CRASHED, f"reading the spec raised {type(failure).__name__}: {failure}")
+        if len(spec_json) > _MAX_CACHED_SPEC:
+            return gold
         self._golds[spec_json] = gold
         if len(self._golds) > _MAX_GOLDS:
             self._golds.popitem(last=False)

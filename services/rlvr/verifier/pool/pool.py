@@ -28,8 +28,6 @@ _SLOW_S = 0.05
 """At its task for longer than this, a worker gets a stand-in, so that the next trace is graded at once."""
 _DEPTH = 8
 """Tasks a worker may hold, so that it need not wait for the pool between two of them."""
-_OWN_FAULT_CPU = 0.5
-"""A worker that had less than this share of its deadline as CPU time was held up by something else than its task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,8 @@ class PoolLimits:
     workers: int = os.cpu_count() or 1
     """Workers that are not stuck. As many again may be stuck and waiting for their deadline."""
     deadline_s: float = 2.0
-    """Time a completion may take to be graded, by the wall clock, from when a worker began."""
+    """Processor time that grading a completion may take, from when a worker began: on a machine with a core to
+    spare the same as wall time. A worker is killed at three times as much wall time in any case."""
     memory_mb: int = 512
     """Memory a worker may take on top of what it has when it is forked."""
     max_queue: int = 20_000
@@ -216,18 +215,19 @@ class Pool:
             self._expire_waiting()
 
     def _is_over(self, progress: Progress) -> bool:
-        """At its deadline. On an overloaded machine a task that wants to run and was not let gets more time: it
-        is killed when it has had its share of the processor, or at three times the deadline."""
+        """At its deadline. A task that wants to run and is not let, on an overloaded machine, gets more wall time,
+        so that a verdict does not depend on the load."""
         deadline_s = self._limits.deadline_s
-        starved = progress.wants_cpu and not self._had_its_share(progress)
+        starved = progress.wants_cpu and not self._had_its_time(progress)
         return progress.seconds > (3 * deadline_s if starved else deadline_s)
 
-    def _had_its_share(self, progress: Progress) -> bool:
-        return progress.cpu_seconds >= _OWN_FAULT_CPU * self._limits.deadline_s
+    def _had_its_time(self, progress: Progress) -> bool:
+        # The kernel counts in ticks of 10 ms; one is forgiven at each end.
+        return progress.cpu_seconds + 0.02 >= self._limits.deadline_s
 
     def _whose_fault(self, progress: Progress) -> str:
         judging = progress.activity.phase is Phase.JUDGING
-        return "candidate" if judging and self._had_its_share(progress) else "stuck"
+        return "candidate" if judging and self._had_its_time(progress) else "stuck"
 
     def _stand_in(self, member: Member, progress: Progress) -> None:
         """The worker is busy for longer than usual: its other tasks go elsewhere and another takes its place."""
