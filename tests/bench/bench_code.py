@@ -48,7 +48,7 @@ async def main(num_runs: int, concurrency: int) -> None:
     await grader.start()
 
     async def grade(completion: str, spec: CodeSpec) -> None:
-        verdict = await grader.grade(completion, spec)
+        verdict = (await grader.grade(completion, spec, 60)).grade
         if verdict.reward != 1.0:
             raise RuntimeError(f"the benchmark's program failed: {verdict.detail}")
 

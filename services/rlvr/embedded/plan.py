@@ -37,6 +37,12 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if key not in CLIENT_KEYS}
 
 
+def room_environment(environ: Mapping[str, str], room: str) -> dict[str, str]:
+    """`environ` without the other rooms' settings: the verifier has no use for the gateway's keys."""
+    others = [f"RLVR_{other.upper()}" for other in ROOMS if other != room]
+    return {key: value for key, value in environ.items() if key.upper().partition("__")[0] not in others}
+
+
 def room_children(
     environ: Mapping[str, str],
     *,
@@ -83,7 +89,7 @@ def room_children(
         libraries = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         env = {**defaults, **libraries, **clean_environment(environ), **addresses, **python, **own}
         command = [sys.executable, "-m", f"rlvr.{room}"]
-        children.append(Child(room, command, env, grpc.get(room, ""), metrics[room]))
+        children.append(Child(room, command, room_environment(env, room), grpc.get(room, ""), metrics[room]))
     return children
 
 

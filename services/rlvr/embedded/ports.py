@@ -40,8 +40,11 @@ def first_free(host: str, wanted: int, attempts: int = 100) -> int:
         OSError: the host is not an address of this machine, or all of them are taken.
     """
     for port in range(wanted, min(wanted + attempts, 65_536)):
-        if is_free(host, port):
-            return port
+        try:
+            if is_free(host, port):
+                return port
+        except OSError as failure:
+            raise OSError(f"cannot listen on {host}: {failure.strerror}") from None
     raise OSError(f"cannot listen on {host}: ports {wanted} to {wanted + attempts - 1} are taken")
 
 

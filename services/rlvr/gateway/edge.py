@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it: API key, limit on requests at the same time, metrics."""
+"""What every request passes before a route sees it: API key or origin, limit on requests at the same time, metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rlvr.core import metrics
 from rlvr.core.errors import Overloaded, RlvrError, Unauthenticated
 from rlvr.gateway.auth import ApiKeys
-from rlvr.gateway.problems import problem_response
+from rlvr.gateway.origin import foreign
+from rlvr.gateway.problems import Forbidden, problem_response
 
 _API = "/v1/"
 """Health and documentation are open to all and always answered."""
@@ -52,8 +53,12 @@ class Edge:
     def _refusal(self, scope: Scope) -> RlvrError | None:
         if not scope["path"].startswith(_API):
             return None
-        if self._keys and not self._keys.allow(Headers(scope=scope).get("authorization", "")):
-            return Unauthenticated("send one of the configured keys: `Authorization: Bearer <key>`")
+        headers = Headers(scope=scope)
+        if self._keys:
+            if not self._keys.allow(headers.get("authorization", "")):
+                return Unauthenticated("send one of the configured keys: `Authorization: Bearer <key>`")
+        elif (why := foreign(headers)) is not None:
+            return Forbidden(f"{why}; set RLVR_GATEWAY__API_KEYS to serve others")
         if self._requests > self._max_requests:
             return Overloaded(f"{self._max_requests} requests are being served; try again", retry_after_seconds=1.0)
         return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import grpc
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +28,15 @@ class Unreadable(InvalidRequest):
     http_status = 400
     slug = "unreadable"
     title = "The body is not JSON"
+
+
+class Forbidden(RlvrError):
+    """The caller may be a web page of another site."""
+
+    status = grpc.StatusCode.PERMISSION_DENIED
+    http_status = 403
+    slug = "forbidden"
+    title = "Not for callers from elsewhere"
 
 
 def problem_response(failure: RlvrError, path: str) -> Response:

@@ -70,7 +70,7 @@ def api_keys(settings: GatewaySettings) -> ApiKeys:
     except ValueError as failure:
         raise SettingsError(f"RLVR_GATEWAY__API_KEYS: {failure}") from None
     host, _port = listen_address(settings.listen)
-    if not keys and not _is_loopback(host):
+    if not keys and not is_loopback(host):
         raise SettingsError(
             f"RLVR_GATEWAY__LISTEN: {settings.listen} can be reached from other machines, so API keys are needed: "
             "set RLVR_GATEWAY__API_KEYS='[\"<a long random key>\"]', or listen on 127.0.0.1"
@@ -78,7 +78,8 @@ def api_keys(settings: GatewaySettings) -> ApiKeys:
     return keys
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -11,6 +11,7 @@ A kind is a folder beside this file with a `spec` (a pydantic model), and one of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -60,6 +61,14 @@ class Grader(Protocol, Generic[S_contra, G]):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A grade, and how long the completion waited before grading began."""
+
+    grade: Grade
+    queue_s: float = 0.0
+
+
 class AsyncGrader(Protocol):
     """A grader that isolates candidates by itself."""
 
@@ -71,11 +80,15 @@ class AsyncGrader(Protocol):
         """Get ready. Raises RuntimeError, with what to do about it, if this host cannot run the verifier."""
         ...
 
-    async def grade(self, completion: str, spec: Any) -> Grade:
+    async def grade(self, completion: str, spec: Any, timeout_s: float) -> Graded:
         """Grade one completion. Cancelling the task kills what it started.
+
+        `timeout_s` is how long the caller waits for grading to begin; after that the grade is
+        `error`/`queue_timeout`. Waiting counts against no limit of the candidate's.
 
         Raises:
             InvalidSpec: the spec cannot be graded.
+            Overloaded: too many completions wait.
         """
         ...
 

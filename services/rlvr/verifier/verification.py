@@ -18,7 +18,7 @@ from rlvr.verifier import registry
 from rlvr.verifier.pool import Pool, PoolLimits
 from rlvr.verifier.pool.forker import Forker
 from rlvr.verifier.pool.nursery import explain
-from rlvr.verifier.protocol import AsyncGrader, InvalidSpec
+from rlvr.verifier.protocol import AsyncGrader, Graded, InvalidSpec
 from rlvr.verifier.settings import VerifierSettings
 from rlvr.verifier.wire import digest, outcome_word, reason_word, to_verdict
 
@@ -158,8 +158,10 @@ class Verification:
         if pool is not None:
             return await pool.grade(item, timeout_s)
         begin = time.monotonic()
-        verdict = to_verdict(await self._grade_isolated(self._isolated[item.verifier], item, timeout_s))
-        verdict.duration_ms = (time.monotonic() - begin) * 1000
+        graded = await self._grade_isolated(self._isolated[item.verifier], item, timeout_s)
+        verdict = to_verdict(graded.grade)
+        verdict.queue_ms = graded.queue_s * 1000
+        verdict.duration_ms = max(0.0, (time.monotonic() - begin) * 1000 - verdict.queue_ms)
         return verdict
 
     def _refusal(self, item: verifier_pb2.VerifyItem) -> Grade | None:
@@ -175,19 +177,19 @@ class Verification:
             return incorrect(Reason.TOO_LARGE, f"completion: longer than {self._settings.max_completion_bytes} bytes")
         return None
 
-    async def _grade_isolated(self, grader: AsyncGrader, item: verifier_pb2.VerifyItem, timeout_s: float) -> Grade:
+    async def _grade_isolated(self, grader: AsyncGrader, item: verifier_pb2.VerifyItem, timeout_s: float) -> Graded:
         try:
             spec = grader.spec.model_validate_json(item.spec_json or "{}")
-            return await grader.grade(item.completion, spec)
+            return await grader.grade(item.completion, spec, timeout_s)
         except ValidationError as failure:
-            return invalid(Reason.BAD_SPEC, explain(failure))
+            return Graded(invalid(Reason.BAD_SPEC, explain(failure)))
         except InvalidSpec as failure:
-            return invalid(Reason(failure.reason), str(failure))
+            return Graded(invalid(Reason(failure.reason), str(failure)))
         except Overloaded:
             raise
         except Exception as failure:
             log.error("grading failed", verifier=grader.name, exc_info=failure)
-            return error(Reason.GRADER_CRASHED, f"grading raised {type(failure).__name__}")
+            return Graded(error(Reason.GRADER_CRASHED, f"grading raised {type(failure).__name__}"))
 
     def _keep(self, key: str, verdict: verifier_pb2.Verdict) -> None:
         """Keep what would come out the same again: not our failures, nothing that depends on the load."""

@@ -64,8 +64,8 @@ class TraceWorker:
     ) -> None:
         self._verification = verification
         self._register = Register(redis)
-        # A trace waits for a grader as long as another worker would not take it for lost.
-        self._timeout_s = streams.min_idle_s
+        # Nobody waits for it with a deadline, and slow programs ahead are not its fault: it waits while it is kept.
+        self._timeout_s = streams.result_ttl_s
         self._worker = StreamWorker(
             Consumer(redis, keys.traces(kind), name),
             streams,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,33 @@ async def test_a_source_that_breaks_fails_the_run_and_says_where(parts: Parts, r
     assert "problems.jsonl:1" in record.error
 
 
+async def test_a_source_that_raises_anything_fails_its_own_run_only(parts: Parts, run_spec: Spec) -> None:
+    broken, sound = [await parts.runs.create(run_spec()) for _ in range(2)]
+    for run_id in (broken, sound):
+        await parts.runs.acquire("t", run_id)
+
+    class Rotten:
+        def __len__(self) -> int:
+            return 1
+
+        def problem(self, index: int) -> common_pb2.Problem:
+            raise OSError(f"row {index} is rotten")
+
+    parts.admission._sources.keep(broken, Rotten())
+    stopping = asyncio.Event()
+    work = asyncio.create_task(parts.admission.run(stopping))
+    try:
+        async with asyncio.timeout(20):
+            while (await parts.runs.record(broken)).state == "running" or not await parts.open_groups(sound):
+                await asyncio.sleep(0.01)
+    finally:
+        stopping.set()
+        parts.changes.close()
+        await work
+    assert (await parts.runs.record(broken)).error == "the problem source broke: OSError: row 0 is rotten"
+    assert (await parts.runs.record(sound)).state == "running"
+
+
 # Groups
 
 
@@ -343,13 +371,28 @@ async def test_a_trainer_drops_ready_groups_once(parts: Parts, run_spec: Spec) -
     stale = trace_pb2.DROP_REASON_STALE
     with pytest.raises(Conflict, match="held by"):
         await parts.groups.drop(run_id, "other", [one], stale)
-    assert await parts.groups.drop(run_id, "t", [one, three, "expired-1"], stale) == ("stale", 1)
-    assert await parts.groups.drop(run_id, "t", [one], stale) == ("stale", 0)
+    assert await parts.groups.drop(run_id, "t", [one, three, "expired-1"], stale) == ("stale", 1, 0)
+    assert await parts.groups.drop(run_id, "t", [one], stale) == ("stale", 0, 0)
     status = await parts.runs.status(run_id)
     assert (status.groups_in_flight, dict(status.groups_dropped)) == (3, {"stale": 1})
     other = await parts.runs.create(run_spec())
     with pytest.raises(Conflict, match="does not belong"):
         await parts.groups.drop(other, "t", [two], stale)
+
+
+async def test_groups_that_a_trainer_cannot_use_are_counted_until_the_next_step(parts: Parts, run_spec: Spec) -> None:
+    run_id = await parts.start(run_spec())
+    one, two, three, four = await parts.open_groups(run_id)
+    for group in (one, two, three, four):
+        await parts.score(group, 1.0, 0.0)
+    failed = trace_pb2.DROP_REASON_FAILED
+    assert await parts.groups.drop(run_id, "t", [one], failed) == ("failed", 1, 1)
+    assert await parts.groups.drop(run_id, "t", [one, two], failed) == ("failed", 1, 2)
+    await parts.complete(run_id, [three, four], 0)
+    await parts.fill(run_id)
+    five = (await parts.open_groups(run_id))[0]
+    await parts.score(five, 1.0, 0.0, version=1)
+    assert await parts.groups.drop(run_id, "t", [five], failed) == ("failed", 1, 1)
 
 
 # Steps
@@ -415,6 +458,28 @@ async def test_a_run_succeeds_after_its_last_step(parts: Parts, run_spec: Spec) 
     assert [r.step for r in await parts.steps.list(run_id, 1, 0)] == [1, 2]
     with pytest.raises(InvalidRequest):
         await parts.steps.list(run_id, -1, 0)
+
+
+async def test_what_a_run_leaves_expires_once_it_has_succeeded_and_not_before(
+    parts: Parts, run_spec: Spec, redis: Redis
+) -> None:
+    run_id = await parts.start(run_spec(policy="pol", steps=2))
+    left: list[str] = []
+    for step in range(2):
+        await parts.fill(run_id)
+        groups = (await parts.open_groups(run_id))[:2]
+        for group in groups:
+            await redis.set(keys.sampled(group), b"bulk")
+            await parts.score(group, 1.0, 0.0, version=step)
+        await redis.hset(keys.journal(run_id), str(step), json.dumps(groups))
+        left += [key for group in groups for key in (keys.group(group), keys.sampled(group))]
+        assert [await redis.pttl(key) for key in left] == [-1] * len(left)
+        await parts.complete(run_id, groups, step)
+    left += [keys.journal(run_id), keys.groups(run_id), keys.prompts("pol")]
+    assert all([await redis.pttl(key) > 0 for key in left])
+    # The next run of this policy needs the stream for longer.
+    await parts.start(run_spec(policy="pol"))
+    assert await redis.pttl(keys.prompts("pol")) == -1
 
 
 async def test_a_stopped_run_still_takes_the_step_that_was_being_trained(parts: Parts, run_spec: Spec) -> None:

@@ -57,3 +57,15 @@ def test_each_room_keeps_its_name_in_consumer_groups_over_restarts() -> None:
     assert {name: child.env["RLVR_STREAMS__CONSUMER"] for name, child in children().items()} == {
         room: f"{room}-0" for room in ROOMS
     }
+
+
+def test_a_room_sees_no_settings_of_another() -> None:
+    blocks = {f"RLVR_{room.upper()}__X": room for room in ROOMS}
+    made = children(**blocks, RLVR_GATEWAY='{"api_keys": ["k"]}', rlvr_gateway__api_keys='["k"]', RLVR_GATEWAYS="typo")
+    for room in ROOMS:
+        own = {key: made[room].env[key] for key in blocks if key in made[room].env}
+        assert own == {f"RLVR_{room.upper()}__X": room}
+        assert made[room].env["RLVR_GATEWAYS"] == "typo", "what no room knows is for the room to refuse"
+        lets_in = room == "gateway"
+        for key in ("RLVR_GATEWAY", "rlvr_gateway__api_keys", "RLVR_GATEWAY__LISTEN"):
+            assert (key in made[room].env) is lets_in

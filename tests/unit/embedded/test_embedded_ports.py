@@ -26,3 +26,8 @@ def test_running_out_of_ports_names_the_range() -> None:
     [port] = free_ports(1)
     with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match=f"ports {port} to {port}"):
         first_free("127.0.0.1", port, attempts=1)
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1"):
+        first_free("192.0.2.1", 8080)

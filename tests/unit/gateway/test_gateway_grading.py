@@ -146,7 +146,7 @@ async def test_verdicts_are_streamed_while_items_still_come(serve: Any) -> None:
     headers = {"content-type": "application/x-ndjson"}
     # httpx reads only after it has sent; a connection of our own does both.
     reader, writer = await asyncio.open_connection("127.0.0.1", int(str(client.base_url).rsplit(":", 1)[1].strip("/")))
-    writer.write(b"POST /v1/verify/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n")
+    writer.write(b"POST /v1/verify/batch HTTP/1.1\r\nhost: localhost\r\nTransfer-Encoding: chunked\r\n")
     writer.write("".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n")
     pieces = body()
     first = await anext(pieces)
@@ -189,7 +189,7 @@ async def test_a_caller_who_does_not_read_stops_its_own_items(serve: Any, verifi
     # Verdicts repeat the spec, so that a few of them fill every buffer on the way.
     one = json.dumps({**item("right"), "spec": {"answer": "x" * 100_000}, "trace_id": None}).encode() + b"\n"
     count = 400
-    writer.write(b"POST /v1/verify/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n")
+    writer.write(b"POST /v1/verify/batch HTTP/1.1\r\nhost: localhost\r\nContent-Type: application/x-ndjson\r\n")
     writer.write(f"Content-Length: {count * len(one)}\r\n\r\n".encode())
     for _ in range(count):
         writer.write(one)

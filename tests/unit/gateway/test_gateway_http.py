@@ -89,6 +89,44 @@ async def test_only_callers_with_a_key_are_served(serve: Any) -> None:
     assert (await client.get("/healthz")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://localhost:3000"},
+        {"host": "evil.example"},
+        {"host": "evil.example:8080", "origin": "http://evil.example:8080"},
+        {"host": "127.0.0.1.evil.example"},
+        {"host": "10.0.0.7:8080"},
+        {"host": "[::1"},
+    ],
+)
+async def test_without_keys_a_page_of_another_site_is_refused(
+    serve: Any, verifier: Any, headers: dict[str, str]
+) -> None:
+    client = await serve()
+    form = {"content-type": "text/plain"}
+    for path in ("/v1/verify", "/v1/verify/batch", "/v1/runs"):
+        assert_problem(await client.post(path, json=GOOD, headers={**form, **headers}), 403)
+    assert not verifier.asked
+    assert (await client.get("/healthz", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9:80", "localhost", "LocalHost:8080", "[::1]", "[::1]:8080"])
+async def test_without_keys_this_machine_is_served_by_any_of_its_names(serve: Any, host: str) -> None:
+    client = await serve()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for headers in ({"host": host}, {"host": host, **form}, {"host": host, "origin": f"http://{host}"}):
+        assert (await client.post("/v1/verify", json=GOOD, headers=headers)).status_code == 200
+
+
+async def test_with_a_key_the_origin_does_not_matter(serve: Any) -> None:
+    client = await serve(api_keys=[KEY])
+    headers = {"authorization": f"Bearer {KEY}", "host": "api.example", "origin": "https://app.example"}
+    assert (await client.post("/v1/verify", json=GOOD, headers=headers)).status_code == 200
+
+
 async def test_requests_beyond_the_limit_are_429(serve: Any, verifier: Any) -> None:
     client = await serve(max_requests=2)
     held = [asyncio.create_task(client.post("/v1/verify", json={**GOOD, "verifier": "hang"})) for _ in range(2)]

@@ -19,7 +19,7 @@ from rlvr.core.errors import Conflict, DeadlineExceeded, InvalidRequest
 from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.rpc_server import Health, RpcServer
 from rlvr.core.settings import GrpcSettings, StreamSettings
-from rlvr.core.streams import GROUP, add, keys
+from rlvr.core.streams import GROUP, Consumer, NotNow, add, keys
 from rlvr.sampler.engine import EngineFailed, EngineState, EngineStatus
 from rlvr.sampler.engines.fake import FakeEngine
 from rlvr.sampler.follower import PolicyFollower
@@ -90,6 +90,7 @@ class RoomUnderTest:
         )
         for name, value in changes.items():
             setattr(entry, name, value)
+        await self.redis.hset(keys.group(group_id), "state", "open")
         await add(self.redis, keys.prompts(policy), entry)
 
     async def traces(self) -> list[trace_pb2.TraceEntry]:
@@ -259,6 +260,55 @@ async def test_prompts_of_a_run_that_is_not_running_are_discarded(room: RoomUnde
     await until(lambda: _async_zero(room.backlog))
     assert {trace.group_id for trace in await room.traces()} == {"run-1-0"}
     assert not await room.verdicts()
+
+
+async def test_prompts_of_groups_that_a_halt_dropped_are_not_sampled_after_a_resume(
+    room: RoomUnderTest, v0: PolicyVersion
+) -> None:
+    await room.admit("run-1-0")
+    await room.redis.hset(keys.group("run-1-0"), "state", "dropped")
+    await room.admit("run-1-1")
+    await room.register.say(v0)
+    await until(lambda: _async_len(room.traces, 3))
+    await until(lambda: _async_zero(room.backlog))
+    assert {trace.group_id for trace in await room.traces()} == {"run-1-1"}
+
+
+async def test_another_run_s_weights_do_not_serve_a_run_of_the_same_policy_name(
+    room: RoomUnderTest, v0: PolicyVersion, v1: PolicyVersion, tmp_path: Path
+) -> None:
+    await room.register.say(v1)
+    await until(lambda: room.follower.up_to_date)
+    await room.redis.hset(keys.run("run-2"), "state", "running")
+    await room.register.say(replace(v0, uri=str(tmp_path / "missing")), run_id="run-2")
+    await room.admit("run-2-0", run_id="run-2")
+    await until(lambda: "missing" in room.health.parts.get("policy", ""))
+    await until(lambda: _delivered(room, "tiny"))
+    assert not room.follower.serves("run-2")
+    await room.register.say(v0, run_id="run-2")
+    await until(lambda: _async_len(room.traces, 3))
+    assert {trace.span.max for trace in await room.traces()} == {0}
+
+
+async def test_a_sampler_s_own_trouble_leaves_the_prompt_to_a_later_worker(
+    room: RoomUnderTest, v0: PolicyVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(request: Any) -> Any:
+        raise EngineFailed("out of memory")
+
+    await room.register.say(v0)
+    await until(lambda: room.follower.up_to_date)
+    worker = PromptWorker(room.engine, room.follower, room.redis, "sampler-2", streams=STREAMS, capacity=8)
+    await room.admit("run-2-0", run_id="run-2", policy="other")
+    await room.redis.hset(keys.run("run-2"), "state", "running")
+    [foreign] = await Consumer(room.redis, keys.prompts("other"), "sampler-2").read(1, 0)
+    with pytest.raises(NotNow, match="does not follow policy 'other' any more"):
+        await worker._handle(foreign)
+    await room.admit("run-1-0", policy="side")
+    [entry] = await Consumer(room.redis, keys.prompts("side"), "sampler-2").read(1, 0)
+    monkeypatch.setattr(room.engine, "generate", broken)
+    with pytest.raises(NotNow, match="out of memory"):
+        await worker._handle(entry)
 
 
 async def test_a_prompt_waiting_for_its_version_is_discarded_when_its_run_stops(

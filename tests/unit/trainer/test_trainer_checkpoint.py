@@ -19,7 +19,7 @@ from rlvr.trainer.step import Learner, Recipe
 
 Policy = Callable[[], LlamaForCausalLM]
 Groups = Callable[[int], list[Group]]
-RECIPE = Recipe(learning_rate=1e-2, warmup_updates=4, num_minibatches=2, weight_decay=0.01, max_completion_length=12)
+RECIPE = Recipe(learning_rate=1e-2, warmup_updates=4, num_inner_epochs=2, weight_decay=0.01, max_completion_length=12)
 
 
 def learner(model: LlamaForCausalLM) -> Learner:
@@ -41,13 +41,13 @@ def test_a_resumed_run_has_the_weights_of_one_that_never_stopped(
     first = learner(make_policy())
     for step in range(3):
         first.step(make_groups(step))
-    checkpoint.save(tmp_path, first, Progress(3, ("a", "b")))
+    checkpoint.save(tmp_path, first, Progress(3, {"loss": 0.25}))
     random.seed(99)
     torch.manual_seed(99)
 
     second = learner(make_policy())
     progress = checkpoint.load_newest(tmp_path, second)
-    assert progress == Progress(3, ("a", "b"))
+    assert progress == Progress(3, {"loss": 0.25})
     assert second.num_updates == first.num_updates == 6
     for step in range(3, 6):
         second.step(make_groups(step))
@@ -76,11 +76,20 @@ def test_only_the_newest_are_kept(tmp_path: Path, make_policy: Policy) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000010"]
 
 
+def test_a_run_goes_back_at_worst_to_the_oldest_checkpoint_that_is_kept(tmp_path: Path, make_policy: Policy) -> None:
+    trained = learner(make_policy())
+    steps = []
+    for step in (3, 6, 9):
+        checkpoint.save(tmp_path, trained, Progress(step), keep=2)
+        steps.append(checkpoint.fallback_step(tmp_path, keep=2))
+    assert steps == [0, 3, 6]
+
+
 def test_a_step_saved_again_replaces_the_first(tmp_path: Path, make_policy: Policy) -> None:
     trained = learner(make_policy())
-    checkpoint.save(tmp_path, trained, Progress(1, ("old",)))
-    checkpoint.save(tmp_path, trained, Progress(1, ("new",)))
-    assert checkpoint.load_newest(tmp_path, trained) == Progress(1, ("new",))
+    checkpoint.save(tmp_path, trained, Progress(1, {"loss": 1}))
+    checkpoint.save(tmp_path, trained, Progress(1, {"loss": 2}))
+    assert checkpoint.load_newest(tmp_path, trained) == Progress(1, {"loss": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 
@@ -134,15 +143,15 @@ def test_a_process_killed_while_it_writes_leaves_the_last_checkpoint(tmp_path: P
 
         learner = Learner(LlamaForCausalLM(LlamaConfig(**{shape})), Recipe(), pad_token_id=0)
         root = Path(sys.argv[1])
-        checkpoint.save(root, learner, checkpoint.Progress(1, ("one",)))
+        checkpoint.save(root, learner, checkpoint.Progress(1))
         checkpoint.commit_folder = lambda folder, target: os.kill(os.getpid(), signal.SIGKILL)
-        checkpoint.save(root, learner, checkpoint.Progress(2, ("two",)))
+        checkpoint.save(root, learner, checkpoint.Progress(2))
     """)
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     assert len(list(tmp_path.iterdir())) == 2  # the checkpoint, and what the killed process left
     fresh = learner(LlamaForCausalLM(LlamaConfig(**shape)))
-    assert checkpoint.load_newest(tmp_path, fresh) == Progress(1, ("one",))
+    assert checkpoint.load_newest(tmp_path, fresh) == Progress(1)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 
@@ -155,7 +164,7 @@ def test_checkpoints_past_a_given_step_are_passed_over(tmp_path: Path, make_poli
 
 
 def test_the_state_is_readable_and_holds_no_pickled_code(tmp_path: Path, make_policy: Policy) -> None:
-    folder = checkpoint.save(tmp_path, learner(make_policy()), Progress(4, ("g-1",), {"loss": 0.5}))
+    folder = checkpoint.save(tmp_path, learner(make_policy()), Progress(4, {"loss": 0.5}))
     progress = json.loads((folder / "state.json").read_text())["progress"]
-    assert progress == {"step": 4, "group_ids": ["g-1"], "record": {"loss": 0.5}}
+    assert progress == {"step": 4, "record": {"loss": 0.5}}
     assert set(torch.load(folder / "optimizer.pt", weights_only=True)) == {"optimizer", "torch_rng", "cuda_rng"}

@@ -106,12 +106,13 @@ def test_an_object_store_gets_the_manifest_last(
     filesystem.rm("/policies", recursive=True)
 
 
-def test_old_versions_are_pruned_by_number(
+def test_versions_below_a_number_are_pruned_and_none_by_rank(
     tmp_path: Path, make_policy: Policy, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     for version in (0, 2, 9, 10):
         publish.publish(make_policy(), tokenizer, str(tmp_path), version)
     (tmp_path / "notes").mkdir()
-    assert prune_versions(str(tmp_path), keep=2) == [0, 2]
+    assert prune_versions(str(tmp_path), below=-1) == []
+    assert prune_versions(str(tmp_path), below=9) == [0, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "v10", "v9"]
-    assert prune_versions(str(tmp_path / "absent"), keep=2) == []
+    assert prune_versions(str(tmp_path / "absent"), below=9) == []

@@ -5,7 +5,7 @@ from rlvr.trainer.selection import select, sequence_number
 
 
 def spans(*minima: int) -> list[PolicySpan]:
-    return [PolicySpan(minimum, minimum + 1) for minimum in minima]
+    return [PolicySpan(minimum, max(minima)) for minimum in minima]
 
 
 def test_the_oldest_groups_are_taken_in_order_of_admission() -> None:
@@ -29,6 +29,12 @@ def test_the_bound_itself_is_allowed() -> None:
     groups = {"run-1": spans(0)}
     assert select(groups, version=3, max_staleness=3, groups_per_step=1).batch == ["run-1"]
     assert select(groups, version=4, max_staleness=3, groups_per_step=1).stale == ["run-1"]
+
+
+def test_a_group_newer_than_the_trainer_is_of_other_weights_and_dropped() -> None:
+    groups = {"run-1": [PolicySpan(2, 2), PolicySpan(2, 7)], "run-2": [PolicySpan(2, 2)]}
+    selection = select(groups, version=2, max_staleness=1, groups_per_step=1)
+    assert (selection.stale, selection.batch) == (["run-1"], ["run-2"])
 
 
 def test_run_names_with_dashes_and_digits_do_not_confuse_the_order() -> None:

@@ -64,6 +64,14 @@ def test_what_does_not_fit_is_named(group: trace_pb2.GroupEntry, sampled: trace_
         to_traces(group, sampled, temperature=0.5)
 
 
+def test_prompt_ids_that_cannot_be_read_cost_the_group_and_not_the_run(
+    group: trace_pb2.GroupEntry, sampled: trace_pb2.SampledGroup
+) -> None:
+    sampled.prompt_ids = b"12345"
+    with pytest.raises(GroupUnusable, match="group r-3: prompt_ids"):
+        to_traces(group, sampled, temperature=0.5)
+
+
 def test_a_record_counts_traces_rewards_and_lags(group: trace_pb2.GroupEntry) -> None:
     figures = StepMetrics(
         loss=0.1,

@@ -56,9 +56,11 @@ async def test_mbpp_references_pass_and_their_mutants_do_not():
     try:
         sample = [task for _, task in zip(range(NUM_TASKS), tasks(), strict=False)]
         codes = [f"```python\n{code}\n```" for _, code, _ in sample]
-        right = await asyncio.gather(*(grader.grade(code, task[2]) for code, task in zip(codes, sample, strict=True)))
+        right = await asyncio.gather(
+            *(grader.grade(code, task[2], 600) for code, task in zip(codes, sample, strict=True))
+        )
         assert [
-            task[0] for task, grade in zip(sample, right, strict=True) if grade.outcome is not Outcome.CORRECT
+            task[0] for task, graded in zip(sample, right, strict=True) if graded.grade.outcome is not Outcome.CORRECT
         ] == []
         for mutant in (
             "def {}(*a): pass",
@@ -66,8 +68,8 @@ async def test_mbpp_references_pass_and_their_mutants_do_not():
             "class A:\n    __eq__ = lambda *_: True\ndef {}(*a): return A()",
         ):
             wrong = await asyncio.gather(
-                *(grader.grade(mutant.format(spec.entry_point), spec) for _, _, spec in sample)
+                *(grader.grade(mutant.format(spec.entry_point), spec, 600) for _, _, spec in sample)
             )
-            assert {grade.reward for grade in wrong} == {0.0}
+            assert {graded.grade.reward for graded in wrong} == {0.0}
     finally:
         await grader.close()

@@ -134,13 +134,13 @@ def test_a_completion_may_hold_no_program(completion):
 
 async def test_a_completion_without_a_program_needs_no_sandbox():
     spec = CodeSpec(tests=[{"type": "stdio", "stdout": "1"}])
-    assert (await CodeGrader().grade("", spec)).reason is Reason.NO_ANSWER
-    assert (await CodeGrader().grade("x = 1\n" * 100_000, spec)).reason is Reason.TOO_LARGE
+    assert (await CodeGrader().grade("", spec, 1)).grade.reason is Reason.NO_ANSWER
+    assert (await CodeGrader().grade("x = 1\n" * 100_000, spec, 1)).grade.reason is Reason.TOO_LARGE
 
 
 async def test_no_tests_is_an_invalid_spec():
     with pytest.raises(InvalidSpec) as raised:
-        await CodeGrader().grade("print(1)", CodeSpec(tests=[]))
+        await CodeGrader().grade("print(1)", CodeSpec(tests=[]), 1)
     assert raised.value.reason == Reason.NO_TESTS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from platform import python_version
 from typing import Any
@@ -11,14 +12,15 @@ from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.extract import NoProgram, Program, extract_program
 from rlvr.verifier.code.process_runner import ProcessRunner
 from rlvr.verifier.code.result import NoValue, parse_result, same_output, same_value
-from rlvr.verifier.code.runner import Call, End, Job, Limits, Runner, RunnerUnavailable, RunResult, Stdio
+from rlvr.verifier.code.runner import Call, End, Job, Limits, NoSlot, Runner, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CallTest, CodeSpec, StdioTest
-from rlvr.verifier.protocol import InvalidSpec
+from rlvr.verifier.protocol import Graded, InvalidSpec
 
 _REASONS = {
     End.COMPILE_ERROR: Reason.COMPILE_ERROR,
     End.FAILED: Reason.RUNTIME_ERROR,
+    End.KILLED: Reason.RUNTIME_ERROR,
     End.TIME_LIMIT: Reason.TIME_LIMIT,
     End.MEMORY_LIMIT: Reason.MEMORY_LIMIT,
     End.OUTPUT_LIMIT: Reason.OUTPUT_LIMIT,
@@ -56,27 +58,36 @@ class CodeGrader:
         """Languages, and the isolation in force."""
         return {"languages": ["python"], "python": python_version(), **self._runner.describe()}
 
-    async def grade(self, completion: str, spec: CodeSpec) -> Grade:
-        """Grade one completion. Cancelling the task kills what it started.
+    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float) -> Graded:
+        """Grade one completion; see `AsyncGrader`.
 
         Raises:
             InvalidSpec: there are no tests.
+            Overloaded: too many programs wait.
         """
         if not spec.tests:
             raise InvalidSpec("tests: must hold at least one test", reason=Reason.NO_TESTS)
         program = extract_program(completion)
         if isinstance(program, NoProgram):
-            return incorrect(Reason.NO_ANSWER, program.why)
+            return Graded(incorrect(Reason.NO_ANSWER, program.why))
         if len(program.source) > self._settings.source_limit_chars:
             limit = self._settings.source_limit_chars
-            return incorrect(Reason.TOO_LARGE, f"the program is over {limit} characters")
+            return Graded(incorrect(Reason.TOO_LARGE, f"the program is over {limit} characters"))
+        asked = time.monotonic()
         try:
-            failures = await self._run_tests(program.source, spec)
+            async with self._runner.slot(timeout_s) as slot:
+                queue_s = time.monotonic() - asked
+                return Graded(await self._grade_program(program, spec, slot), queue_s)
+        except NoSlot as late:
+            return Graded(error(Reason.QUEUE_TIMEOUT, str(late)), time.monotonic() - asked)
+
+    async def _grade_program(self, program: Program, spec: CodeSpec, slot: int) -> Grade:
+        try:
+            return _score(program, await self._run_tests(program.source, spec, slot), spec)
         except RunnerUnavailable as unavailable:
             return error(Reason.SANDBOX_UNAVAILABLE, str(unavailable))
-        return _score(program, failures, spec)
 
-    async def _run_tests(self, source: str, spec: CodeSpec) -> list[_Failure | None]:
+    async def _run_tests(self, source: str, spec: CodeSpec, slot: int) -> list[_Failure | None]:
         """For each test that was run, in order, why it failed or None."""
         failures: list[_Failure | None] = []
         time_left = self._settings.total_time_s
@@ -86,10 +97,9 @@ class CodeGrader:
                 failures.append(_Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
             else:
                 limits = self._limits(test, spec, time_left)
-                started = time.monotonic()
-                result = await self._run_twice_if_we_fail(_job(source, test, spec), limits)
+                result = await self._run(_job(source, test, spec), limits, slot)
                 failures.append(_judge(test, result))
-                time_left -= time.monotonic() - started
+                time_left -= result.time_s
             if failures[-1] is not None and spec.scoring == "all":
                 break
         return failures
@@ -99,11 +109,13 @@ class CodeGrader:
         output = settings.output_limit_bytes if isinstance(test, StdioTest) else settings.result_limit_bytes
         return Limits(min(spec.time_limit_s, time_left), spec.memory_limit_mb, output)
 
-    async def _run_twice_if_we_fail(self, job: Job, limits: Limits) -> RunResult:
-        try:
-            return await self._runner.run(job, limits)
-        except RunnerUnavailable:
-            return await self._runner.run(job, limits)
+    async def _run(self, job: Job, limits: Limits, slot: int) -> RunResult:
+        """Run a job, and once more if that may have failed through no fault of the candidate's."""
+        with suppress(RunnerUnavailable):
+            result = await self._runner.run(job, limits, slot)
+            if result.end is not End.KILLED:
+                return result
+        return await self._runner.run(job, limits, slot)
 
 
 def _job(source: str, test: StdioTest | CallTest, spec: CodeSpec) -> Job:

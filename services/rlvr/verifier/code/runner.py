@@ -6,6 +6,7 @@ nothing that runs beside the candidate can leak one; whether an answer is right 
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -13,6 +14,10 @@ from typing import Any, Protocol
 
 class RunnerUnavailable(RuntimeError):
     """The sandbox failed, not the candidate: nothing was learnt about the program."""
+
+
+class NoSlot(RuntimeError):
+    """The program's turn did not come in time: nothing was learnt about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Limits:
     """What the candidate may use in one run."""
 
     time_s: float
+    """From the moment its code may run; time in which it was ready to run and the host had no core does not count."""
     memory_mb: int
     output_bytes: int
     """Standard output of `Stdio`, result text of `Call`."""
@@ -57,6 +63,8 @@ class End(StrEnum):
     COMPILE_ERROR = "compile_error"
     FAILED = "failed"
     """With another exit code, or by a signal."""
+    KILLED = "killed"
+    """By a SIGKILL that is not ours: the candidate sent it, or a host short of memory. Only a second run can tell."""
     TIME_LIMIT = "time_limit"
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
@@ -69,6 +77,8 @@ class RunResult:
     end: End
     output: bytes
     """`Stdio`: standard output. `Call`: whatever arrived on the result channel; see `result.parse_result`."""
+    time_s: float = 0.0
+    """What the run took of `Limits.time_s`."""
     detail: str = ""
 
 
@@ -83,11 +93,20 @@ class Runner(Protocol):
         """
         ...
 
-    async def run(self, job: Job, limits: Limits) -> RunResult:
-        """Run one job when its turn comes. Cancelling kills all of its processes.
+    def slot(self, timeout_s: float) -> AbstractAsyncContextManager[int]:
+        """The right to run jobs, one after the other, for as long as the block lasts.
 
         Raises:
-            RunnerUnavailable: the sandbox failed.
+            NoSlot: its turn did not come within `timeout_s`.
+            Overloaded: too many wait.
+        """
+        ...
+
+    async def run(self, job: Job, limits: Limits, slot: int) -> RunResult:
+        """Run one job. Cancelling kills all of its processes.
+
+        Raises:
+            RunnerUnavailable: the sandbox failed, or the host had no core for the program.
         """
         ...
 

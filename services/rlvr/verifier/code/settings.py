@@ -15,6 +15,11 @@ class CodeSettings(Block):
 
     concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=400)
     """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""
+    max_queue: int = Field(default=4096, ge=0)
+    """Candidates that may wait their turn; more are refused with RESOURCE_EXHAUSTED."""
+    allow_process_tier: bool = False
+    """Run candidates without namespaces where the host permits none. Such a candidate has the network and can read
+    what its user can: with Redis in reach it can write its own verdict. Only for candidates that you trust."""
     output_limit_bytes: int = Field(default=16 * 2**20, ge=1024)
     """Standard output of one stdio test; a byte more is `output_limit`, at once."""
     result_limit_bytes: int = Field(default=2**20, ge=1024)

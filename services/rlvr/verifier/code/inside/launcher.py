@@ -101,7 +101,7 @@ def _report(candidate: int) -> None:
 def _end_tree(exit_code: int) -> None:
     """Kill and reap descendants until there are none, then leave."""
     while True:
-        for pid in _descendants(os.getpid()):
+        for pid in descendants(os.getpid()):
             os.kill(pid, namespaces.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -110,7 +110,8 @@ def _end_tree(exit_code: int) -> None:
             os._exit(exit_code)
 
 
-def _descendants(ancestor: int) -> list[int]:
+def descendants(ancestor: int) -> list[int]:
+    """Processes below `ancestor`, as /proc has them now."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

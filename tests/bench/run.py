@@ -1,0 +1,29 @@
+"""All benchmarks, one after the other, each against its budget or its peer in the same run: `make bench`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TITLES = {
+    "bench_math.py": "Math grade in process, plain answers: at least 10 x Math-Verify, p50 at most 0.1 ms",
+    "bench_code.py": "Code, trivial Python, full isolation: p50 <= 8 ms, >= 150 runs/s, faster than bare Python",
+    "bench_gateway.py": "HTTP: single verify at least 600/s, p99 at most 50 ms at half of that; batch at least 4,000/s",
+    "bench_streams.py": "Streams, trace to verdict (math): at least 2,000/s",
+}
+
+
+def main() -> int:
+    """Run them; 1 when one ended with an error or says that it missed its budget."""
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when this began", flush=True)
+    failed = 0
+    for name, title in TITLES.items():
+        print(f"\n{title}\n", flush=True)
+        failed |= subprocess.run([sys.executable, str(Path(__file__).parent / name)]).returncode
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
