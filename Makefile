@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@.ci/redis
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make setup: $(PYTHON) has no venv; try apt-get install python3-venv" >&2; exit 1; }
 	@echo "make setup: installing into $(VENV); torch first, this takes a few minutes"
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch uv
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt torch uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[embedded,dev]'
 	@touch $@
 
@@ -43,7 +43,7 @@ proto: setup  ## Generate the gRPC stubs again
 	@.ci/stubs
 
 bench: setup  ## Measure against the design's budgets
-	$(BIN)/pytest tests/bench -q -s
+	$(BIN)/python tests/bench/run.py
 
 clean:  ## Remove what the other verbs made, the environment included
 	rm -rf $(VENV) .rlvr build services/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

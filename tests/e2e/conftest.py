@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,42 @@ def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPl
 def platform(start_platform: StartPlatform) -> RunningPlatform:
     """A running platform that a module's tests share."""
     return start_platform()
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model folder with random weights: what matters here is the flow, not what it learns."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from rlvr.trainer.tokenizer import build_tokenizer
+
+    folder = tmp_path_factory.mktemp("policy") / "random"
+    tokenizer = build_tokenizer()
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=128,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Problems that even a random policy gets right now and then, so that groups differ within."""
+    file = tmp_path_factory.mktemp("problems") / "problems.jsonl"
+    with file.open("w") as lines:
+        for n in range(40):
+            # Any completion that mentions a digit: some do, some do not.
+            problem = {"prompt": f"{n % 10} + {n % 7} =", "verifier": "format", "spec": {"pattern": ".*[0-4].*"}}
+            lines.write(json.dumps(problem) + "\n")
+    return file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,47 +12,9 @@ import pytest
 import redis as sync_redis
 
 from launched import RunningPlatform, StartPlatform, wait_until
-from rlvr.trainer.tokenizer import build_tokenizer
 
 GROUPS_PER_STEP = 4
 GROUP_SIZE = 4
-
-
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real model folder with random weights: what matters here is the flow, not what it learns."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("policy") / "random"
-    tokenizer = build_tokenizer()
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=128,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Problems that even a random policy gets right now and then, so that groups differ within."""
-    file = tmp_path_factory.mktemp("problems") / "problems.jsonl"
-    with file.open("w") as lines:
-        for n in range(40):
-            # Any completion that mentions a digit: some do, some do not.
-            problem = {"prompt": f"{n % 10} + {n % 7} =", "verifier": "format", "spec": {"pattern": ".*[0-4].*"}}
-            lines.write(json.dumps(problem) + "\n")
-    return file
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ order) two runs must end with the same weights, whatever happened on the way.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -66,10 +67,10 @@ class Loop:
                 if failure.slug not in ("unavailable", "deadline-exceeded"):
                     raise
 
-    async def create(self, name: str, *, policy_path: Path | None = None, **recipe: Any) -> str:
+    async def create(self, name: str, *, policy: str = "", policy_path: Path | None = None, **recipe: Any) -> str:
         spec = coordinator_pb2.RunSpec(
             name=name,
-            policy=name,
+            policy=policy or name,
             policy_path=str(policy_path or self.policy),
             problems=coordinator_pb2.ProblemSource(kind="jsonl", path=str(self.problems)),
             group_size=K,
@@ -258,9 +259,21 @@ async def test_a_run_is_recorded_published_and_tidied_up(loop: Loop) -> None:
         assert set(record.lags) <= {0, 1} and sum(record.lags.values()) == K * P
     assert verify_manifest(done.policy.uri, digest=done.policy.manifest_sha256).version == STEPS
     # S + 2 versions stay: the newest, and those that a sampler within the bound may still be loading.
-    assert sorted(path.name for path in (loop.home / "policies" / "p").iterdir()) == ["v5", "v6", "v7"]
+    assert sorted(path.name for path in (loop.home / "policies" / run_id).iterdir()) == ["v5", "v6", "v7"]
     assert await loop.redis.exists(keys.journal(run_id)) == 0
     assert await loop.redis.xlen(keys.groups(run_id)) == 0
+    for pattern in (keys.sampled("*"), keys.group("*")):
+        assert await loop.redis.keys(pattern) == []
+    assert await loop.redis.pttl(keys.prompts("p")) > 0 and await loop.redis.pttl(keys.groups(run_id)) > 0
+
+
+async def test_a_policy_name_that_is_used_again_keeps_what_it_publishes(loop: Loop) -> None:
+    async with loop.sampling("shared"), loop.training():
+        first = await loop.ended(await loop.create("one", policy="shared", steps=4))
+        second = await loop.ended(await loop.create("two", policy="shared", steps=2))
+    for done, version in ((first, 4), (second, 2)):
+        assert done.state == SUCCEEDED, done.error
+        assert verify_manifest(done.policy.uri or "", digest=done.policy.manifest_sha256).version == version
 
 
 async def test_stopped_and_resumed_it_goes_on_with_the_same_weights(loop: Loop) -> None:
@@ -318,6 +331,43 @@ async def test_a_run_whose_policy_is_no_model_fails_and_the_next_run_is_trained(
     assert failed.state == FAILED
     assert "policy_path" in failed.error and "absent is not a folder" in failed.error
     assert done.state == SUCCEEDED, done.error
+
+
+async def test_storage_that_cannot_be_written_fails_the_run_and_says_so(loop: Loop) -> None:
+    (loop.home / "policies").write_text("a file where a folder should be")
+    async with loop.sampling("p"), loop.training():
+        failed = await loop.ended(await loop.create("p", steps=2))
+    assert failed.state == FAILED
+    assert "NotADirectoryError" in failed.error and "policies" in failed.error
+
+
+async def test_a_damaged_newest_checkpoint_is_made_up_for_from_the_one_before(loop: Loop) -> None:
+    async with loop.sampling("calm", "torn"):
+        calm = await loop.create("calm", checkpoint_every=2, steps=15)
+        async with loop.training():
+            undisturbed = await loop.ended(calm)
+        torn = await loop.create("torn", checkpoint_every=2, steps=15)
+        async with loop.training():
+            await loop.until(torn, lambda status: status.step >= 4)
+        newest = max((loop.home / "runs" / torn / "checkpoints").glob("step-*"))
+        (newest / "model.safetensors").write_bytes(b"torn")
+        # What only the journal and no checkpoint knows waits for a trainer however long it takes.
+        for batch in await loop.redis.hvals(keys.journal(torn)):
+            for group_id in json.loads(batch):
+                assert await loop.redis.pttl(keys.sampled(group_id)) == -1
+                assert await loop.redis.pttl(keys.group(group_id)) == -1
+        async with loop.training():
+            disturbed = await loop.ended(torn)
+    assert disturbed.state == SUCCEEDED, disturbed.error
+    assert disturbed.policy.manifest_sha256 == undisturbed.policy.manifest_sha256
+
+
+async def test_a_trainer_that_can_use_no_group_fails_the_run(loop: Loop) -> None:
+    loop.misfit = set(range(1000))
+    async with loop.sampling("p"), loop.training():
+        failed = await loop.ended(await loop.create("p"))
+    assert failed.state == FAILED
+    assert "could not be trained on" in failed.error
 
 
 async def test_a_damaged_checkpoint_that_cannot_be_made_up_for_fails_the_run(loop: Loop) -> None:

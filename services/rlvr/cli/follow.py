@@ -17,6 +17,7 @@ from rlvr.cli.progress import Progress, duration, sparkline
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 5.0
+_WIDEST = 72
 _PATIENCE_S = 120.0
 """How long the gateway may be unreachable: the launcher restarts rooms, and a run does not need it."""
 _EXIT_CODES = {"succeeded": 0, "failed": 1, "stopped": STOPPED}
@@ -40,9 +41,9 @@ def follow(gateway: Gateway, run_id: str, *, stop_on_interrupt: bool, console: C
             _watch(gateway, progress, display)
         except KeyboardInterrupt:
             if not stop_on_interrupt:
-                console.print(f"Left run {run_id} running; `rlvr runs watch {run_id}` comes back to it.")
+                _say(console, f"Left run {run_id} running; `rlvr runs watch {run_id}` comes back to it.")
                 return STOPPED
-            console.print(f"Stopping run {run_id} ...")
+            _say(console, f"Stopping run {run_id} ...")
             gateway.stop_run(run_id)
             _watch(gateway, progress, display)
     except KeyboardInterrupt:
@@ -71,15 +72,19 @@ def _watch(gateway: Gateway, progress: Progress, display: _Display) -> None:
 
 
 def _say_end(console: Console, progress: Progress) -> None:
+    run_id = progress.run_id
     if progress.state == "failed":
-        console.print(f"Run {progress.run_id} failed at step {progress.step}: {progress.error}", markup=False)
+        text = f"Run {run_id} failed at step {progress.step}: {progress.error}"
     elif progress.state == "stopped":
-        console.print(
-            f"Run {progress.run_id} stopped at step {progress.step} of {progress.steps}; "
-            f"`rlvr runs resume {progress.run_id}` goes on."
-        )
+        text = f"Run {run_id} stopped at step {progress.step} of {progress.steps}; `rlvr runs resume {run_id}` goes on."
     else:
-        console.print(f"Run {progress.run_id} has done its {progress.steps} steps.")
+        text = f"Run {run_id} has done its {progress.steps} steps."
+    _say(console, text)
+
+
+def _say(console: Console, text: str) -> None:
+    """A line that is never broken: commands in it can be copied."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 class _LiveDisplay:
@@ -115,13 +120,14 @@ class _Lines:
 
 
 def _panel(progress: Progress, width: int) -> Group:
+    wide = min(width - 2, _WIDEST)
     title = Text.assemble((progress.name, "bold"), f"  {progress.run_id}  {progress.state}")
-    bar = ProgressBar(total=max(progress.steps, 1), completed=progress.step, width=min(width - 2, 72))
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=max(progress.steps, 1), completed=progress.step, width=wide))
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(progress):
         facts.add_row(Text(name, style="dim"), value)
-    curve = sparkline(progress.rewards, min(width - 2, 72))
-    return Group(title, bar, facts, Text(curve, style="green"))
+    return Group(title, bar, facts, Text(sparkline(progress.rewards, wide), style="green"))
 
 
 def _facts(progress: Progress) -> list[tuple[str, str]]:

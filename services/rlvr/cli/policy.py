@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,8 @@ def init(preset: str, out: Path, seed: int, console: Console | None = None) -> N
     Raises:
         Failure: no such preset, or `out` exists.
     """
+    # Threads that spin while they wait for each other slow down many times over when the machine is shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import transformers
 
     from rlvr.trainer.warmstart import Progress as WarmStart

@@ -51,20 +51,25 @@ class Sources:
         """The prompts of a run's next `count` groups.
 
         Raises:
-            InvalidRequest: a problem cannot be read.
+            InvalidRequest: the source cannot be opened or a problem cannot be read.
         """
-        if run.run_id not in self._opened:
-            self.keep(run.run_id, await self.check(from_proto(run.spec)))
-        source = self._opened[run.run_id]
+        try:
+            if run.run_id not in self._opened:
+                self.keep(run.run_id, await self.check(from_proto(run.spec)))
+            return await asyncio.to_thread(_read, self._opened[run.run_id], run, count)
+        except InvalidRequest:
+            raise
+        except Exception as failure:
+            # Foreign code on foreign data may raise anything, and it is its own run's trouble, no other's.
+            log.exception("a problem source broke")
+            raise InvalidRequest(f"the problem source broke: {type(failure).__name__}: {failure}") from failure
 
-        def read() -> list[trace_pb2.PromptEntry]:
-            seqs = range(run.next_seq, run.next_seq + count)
-            return [
-                prompt_entry(run.run_id, run.spec, run.policy, run.step, seq, source.problem(seq % len(source)))
-                for seq in seqs
-            ]
 
-        return await asyncio.to_thread(read)
+def _read(source: Source, run: RunRecord, count: int) -> list[trace_pb2.PromptEntry]:
+    return [
+        prompt_entry(run.run_id, run.spec, run.policy, run.step, seq, source.problem(seq % len(source)))
+        for seq in range(run.next_seq, run.next_seq + count)
+    ]
 
 
 class Admission:

@@ -194,3 +194,12 @@ def why_run_fails(spec: coordinator_pb2.RunSpec, lost_in_a_row: int, detail: str
     if lost_in_a_row <= _LOST_PER_P * spec.training.groups_per_step:
         return ""
     return f"{lost_in_a_row} groups in a row could not be scored; the last one: {detail}"
+
+
+def why_training_fails(spec: coordinator_pb2.RunSpec, unusable: int) -> str:
+    """Why a run cannot go on after its trainer could not use so many groups within a step; empty when it can."""
+    if unusable <= _LOST_PER_P * spec.training.groups_per_step:
+        return ""
+    return (
+        f"{unusable} complete groups could not be trained on since the last step: the trainer's log says why for each"
+    )

@@ -119,9 +119,10 @@ class Groups:
 
     async def drop(
         self, run_id: str, trainer_id: str, group_ids: Sequence[str], reason: trace_pb2.DropReason
-    ) -> tuple[str, int]:
+    ) -> tuple[str, int, int]:
         """Drop complete groups that a trainer will not train on; those that have left the loop stay as they are.
-        Returns the reason's word and how many this call dropped.
+        Returns the reason's word, how many this call dropped, and how many were dropped as failed since the run's
+        last step.
 
         Raises:
             Conflict: a group is another run's, or another trainer has the run. Groups before it are dropped.
@@ -143,4 +144,5 @@ class Groups:
                 raise Conflict(f"group {group_id!r} does not belong to run {run_id}")
             if reply[0] == b"lease":
                 raise Conflict(f"run {run_id} is held by trainer {reply[1].decode()!r}, not by {trainer_id!r}")
-        return word, sum(reply[0] == b"dropped" for reply in replies)
+        dropped = [int(reply[1]) for reply in replies if reply[0] == b"dropped"]
+        return word, len(dropped), max(dropped, default=0)

@@ -45,7 +45,10 @@ class Runs:
             message.policy = spec.policy or run_id
             word, rest = await call(
                 self._create,
-                [keys.run(run_id), keys.RUNS, keys.LIVE_RUNS, keys.policy(message.policy)],
+                [
+                    *(keys.run(run_id), keys.RUNS, keys.LIVE_RUNS),
+                    *(keys.policy(message.policy), keys.prompts(message.policy)),
+                ],
                 [
                     run_id,
                     repr(time.time()),

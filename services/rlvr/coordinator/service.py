@@ -11,6 +11,7 @@ import grpc
 
 from rlvr.coordinator.admission import Sources
 from rlvr.coordinator.changes import Changes
+from rlvr.coordinator.decide import why_training_fails
 from rlvr.coordinator.groups import Groups
 from rlvr.coordinator.register import Register
 from rlvr.coordinator.runs import Runs
@@ -128,11 +129,17 @@ class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
         if request.reason not in trace_pb2.DropReason.values() or not request.reason:
             raise InvalidRequest("reason: must be set", violations=[FieldViolation("reason", "must be set")])
         with _redis_needed():
-            reason, count = await self._groups.drop(
+            reason, count, unusable = await self._groups.drop(
                 request.run_id, request.trainer_id, list(request.group_ids), request.reason
             )
         metrics.GROUPS.labels(reason).inc(count)
         log.info("groups dropped by the trainer", run=request.run_id, reason=reason, groups=count)
+        if unusable:
+            with _redis_needed():
+                run = await self._runs.record(request.run_id)
+                if why := why_training_fails(run.spec, unusable):
+                    log.error("run fails", run=request.run_id, why=why)
+                    await self._runs.fail(request.run_id, why)
         self._changes.announce()
         return pb.DropGroupsResponse()
 

@@ -65,12 +65,16 @@ class Steps:
                 keys.policy(run.policy),
                 keys.lease(run_id),
                 keys.LIVE_RUNS,
+                keys.prompts(run.policy),
+                keys.groups(run_id),
+                keys.journal(run_id),
                 *(keys.group(group_id) for group_id in record.group_ids),
             ],
             [
                 *(trainer_id, record.step, kept.SerializeToString(), policy.uri, policy.manifest_sha256),
                 *(run_id, run.spec.training.steps, repr(-reward), -scored, repr(time.time())),
                 *(self._record_ttl_ms, struct.pack("<d", record.mean_reward)),
+                *(keys.group(""), keys.sampled("")),
                 *record.group_ids,
             ],
         )

@@ -107,6 +107,16 @@ class RunSpec(_Part):
             raise ValueError("training.warmup_steps is more than training.steps: lower it")
         return self
 
+    @model_validator(mode="after")
+    def _kl_restrains(self) -> RunSpec:
+        training = self.training
+        if training.kl_coefficient > 0 and training.kl_target == "step_start" and training.inner_epochs == 1:
+            raise ValueError(
+                "training.kl_coefficient has no effect with kl_target = step_start and inner_epochs = 1, where the "
+                "policy is the one it is compared with: set kl_target = reference, or inner_epochs above 1"
+            )
+        return self
+
     def to_proto(self) -> coordinator_pb2.RunSpec:
         """The wire form; every field of the models has the same name there (a contract test checks it)."""
         document = self.model_dump(mode="json")

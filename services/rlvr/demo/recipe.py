@@ -30,7 +30,7 @@ max_tokens = {max_tokens}
 seed = {seed}
 
 [training]
-steps = 160
+steps = 140
 groups_per_step = 32
 max_staleness = 1
 learning_rate = 5e-4

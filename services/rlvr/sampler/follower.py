@@ -58,6 +58,8 @@ class PolicyFollower:
         """The run that is followed; None while no run needs this sampler."""
         self.held: PolicyVersion | None = None
         """The version in the engine."""
+        self.held_for = ""
+        """The run that it was loaded for; empty when somebody asked for it."""
         self._engine = engine
         self._coordinator = coordinator
         self._policy = policy
@@ -84,8 +86,8 @@ class PolicyFollower:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def load(self, version: PolicyVersion) -> None:
-        """Check a version and put it into the engine.
+    async def load(self, version: PolicyVersion, run_id: str = "") -> None:
+        """Check a version and put it into the engine, for a run or for whoever asked.
 
         Raises:
             PolicyLoadFailed: it is damaged, missing, or not a model; what is held goes on.
@@ -102,7 +104,7 @@ class PolicyFollower:
             metrics.POLICY_LOADS.labels("loaded").inc()
             metrics.POLICY_LOAD_SECONDS.observe(time.perf_counter() - begin)
             metrics.POLICY_VERSION.labels("sampler").set(version.version)
-            self.held = version
+            self.held, self.held_for = version, run_id
         await self._tell()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -110,14 +112,15 @@ class PolicyFollower:
         async with self._changed:
             await self._changed.wait_for(condition)
 
-    def serves(self, policy: str, at_least: int = 0) -> bool:
-        """True when the engine holds this policy at this version or a newer one."""
-        return self.held is not None and self.held.policy == policy and self.held.version >= at_least
+    def serves(self, run_id: str, at_least: int = 0) -> bool:
+        """True when the engine holds this run's policy at this version or a newer one. The policy's name would not
+        do: it may have been another run's, whose versions are other weights under the same numbers."""
+        return self.held is not None and self.held_for == run_id and self.held.version >= at_least
 
     @property
     def up_to_date(self) -> bool:
         """True when the engine holds what the register says."""
-        return self.target is not None and self.held == self.target.version
+        return self.target is not None and (self.held_for, self.held) == (self.target.run_id, self.target.version)
 
     async def _watch(self) -> None:
         request = coordinator_pb2.WatchPolicyRequest(policy=self._policy)
@@ -150,10 +153,10 @@ class PolicyFollower:
                 await self._health.set_part("policy", "")
                 await self.until(lambda: self.target is not None)
                 continue
-            if not self.serves(target.version.policy):
+            if not self.serves(target.run_id):
                 await self._health.set_part("policy", f"loading policy {target.version.policy!r}")
             try:
-                await self.load(target.version)
+                await self.load(target.version, target.run_id)
                 await self._health.set_part("policy", "")
             except PolicyLoadFailed as failure:
                 log.error("a version was refused", error=failure.detail, version=target.version.version)

@@ -14,11 +14,11 @@ from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 
 from rlvr.core import metrics
-from rlvr.core.errors import InvalidRequest, RlvrError, Unavailable
+from rlvr.core.errors import InvalidRequest, RlvrError
 from rlvr.core.settings import StreamSettings
-from rlvr.core.streams import Consumer, Entry, Finished, Outgoing, StreamWorker, keys
+from rlvr.core.streams import Consumer, Entry, Finished, NotNow, Outgoing, StreamWorker, keys
 from rlvr.core.telemetry import get_logger, log_context
-from rlvr.sampler.engine import Engine, PolicyDiverged
+from rlvr.sampler.engine import Engine, EngineFailed, PolicyDiverged
 from rlvr.sampler.follower import PolicyFollower
 from rlvr.sampler.wire import from_sampled, to_request
 from rlvr.v1 import trace_pb2
@@ -62,7 +62,7 @@ class PromptWorker:
                 await asyncio.wait([stop, ready], return_when=asyncio.FIRST_COMPLETED)
                 ready.cancel()
                 target = self._follower.target
-                if not stopping.is_set() and target is not None and self._follower.serves(target.version.policy):
+                if not stopping.is_set() and target is not None and self._follower.serves(target.run_id):
                     await self._sample_policy(target.version.policy, stop)
         finally:
             stop.cancel()
@@ -117,6 +117,8 @@ class PromptWorker:
                 # The same prompt fails the same way every time.
                 log.warning("a prompt cannot be sampled", error=failure.detail)
                 return _dropped(entry, prompt, failure)
+            except EngineFailed as failure:
+                raise NotNow(failure.detail) from failure
             finally:
                 self._sampling -= 1
                 self._idle.set()
@@ -130,18 +132,30 @@ class PromptWorker:
             return Finished(keys.sampled(prompt.group_id), sampled.SerializeToString(), outgoing)
 
     async def _wanted_at_version(self, prompt: trace_pb2.PromptEntry) -> bool:
-        """Wait for the version that the group was admitted at. False when its run does not want it any more."""
-        while await self._redis.hget(keys.run(prompt.run_id), "state") == b"running":
-            if self._follower.serves(prompt.policy, prompt.min_version):
+        """Wait for the version that the group was admitted at. False when its run does not want it any more.
+
+        Raises:
+            NotNow: another policy is followed by now.
+        """
+        while await self._is_wanted(prompt):
+            if self._follower.serves(prompt.run_id, prompt.min_version):
                 return True
             if not self._follows(prompt.policy):
-                raise Unavailable(f"this sampler does not follow policy {prompt.policy!r} any more")
+                raise NotNow(f"this sampler does not follow policy {prompt.policy!r} any more")
             try:
                 async with asyncio.timeout(_RUN_CHECK_S):
-                    await self._follower.until(lambda: self._follower.serves(prompt.policy, prompt.min_version))
+                    await self._follower.until(lambda: self._follower.serves(prompt.run_id, prompt.min_version))
             except TimeoutError:
                 continue
         return False
+
+    async def _is_wanted(self, prompt: trace_pb2.PromptEntry) -> bool:
+        """Whether the run is running and the group is open: a halt drops its open groups, and after a resume others
+        are admitted in their place."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hget(keys.run(prompt.run_id), "state")
+        pipe.hget(keys.group(prompt.group_id), "state")
+        return await pipe.execute() == [b"running", b"open"]
 
 
 def _trace_entry(prompt: trace_pb2.PromptEntry, trace: trace_pb2.SampledTrace) -> trace_pb2.TraceEntry:

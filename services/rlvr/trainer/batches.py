@@ -116,7 +116,6 @@ class Batches:
         unusable: list[str] = []
         for group in groups:
             if group.group_id not in sampled:
-                log.error("the samples of a group are gone", group=group.group_id)
                 unusable.append(group.group_id)
                 continue
             try:

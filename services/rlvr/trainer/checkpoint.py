@@ -3,7 +3,7 @@
     <root>/step-00000012/
         model.safetensors   weights
         optimizer.pt        AdamW's moments and torch's random number generators
-        state.json          step, updates made, groups trained on, Python's generator
+        state.json          step, updates made, the last step's record, Python's generator
         manifest.json       size and sha256 of the others
 
 A checkpoint is written beside its name and renamed, and is loaded only when it matches its manifest.
@@ -43,10 +43,8 @@ class Progress:
 
     step: int
     """Steps done, which is also the version of the policy."""
-    group_ids: tuple[str, ...] = ()
-    """Groups trained on since the checkpoint before."""
     record: dict[str, Any] = field(default_factory=dict)
-    """What is to be reported of the last of these steps, as JSON: it may not have been when this was written."""
+    """What is to be reported of the last step, as JSON: it may not have been when this was written."""
 
 
 def save(root: Path, learner: Learner, progress: Progress, *, keep: int = 2) -> Path:
@@ -105,6 +103,13 @@ def load_newest(root: Path, learner: Learner, *, at_most: int | None = None) -> 
     return None
 
 
+def fallback_step(root: Path, *, keep: int) -> int:
+    """The step that a run goes back to at worst, when all its checkpoints but the oldest of `keep` are damaged: 0,
+    the initial weights, while there are fewer."""
+    folders = _folders(root)
+    return _step_of(folders[keep - 1]) if len(folders) >= keep else 0
+
+
 def _load(folder: Path, learner: Learner) -> Progress:
     state = json.loads((folder / "state.json").read_text())
     try:
@@ -120,7 +125,7 @@ def _load(folder: Path, learner: Learner) -> Progress:
     version, internal, gauss_next = state["python_rng"]
     random.setstate((version, tuple(internal), gauss_next))
     progress = state["progress"]
-    return Progress(progress["step"], tuple(progress["group_ids"]), progress["record"])
+    return Progress(progress["step"], progress["record"])
 
 
 def _folders(root: Path) -> list[Path]:

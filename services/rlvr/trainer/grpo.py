@@ -190,7 +190,6 @@ class LossConfig:
     delta: float | None = None
     kl_coef: float = 0.0
     """β; 0 leaves KL out."""
-    kl_estimator: KlEstimator = "k3"
     correction: CorrectionLevel = "token"
     correction_cap: float = 2.0
 
@@ -229,5 +228,5 @@ def token_loss(
     if config.kl_coef:
         if kl_logprobs is None:
             raise ValueError("kl_logprobs is needed when kl_coef is not 0: give the policy that KL is measured against")
-        loss = loss + config.kl_coef * kl_penalty(logprobs, kl_logprobs, estimator=config.kl_estimator)
+        loss = loss + config.kl_coef * kl_penalty(logprobs, kl_logprobs)
     return torch.where(mask.bool(), loss, 0.0)

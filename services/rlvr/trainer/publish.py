@@ -78,8 +78,8 @@ def write_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fol
     return manifest
 
 
-def prune_versions(root: str, *, keep: int) -> list[int]:
-    """Delete all but the newest `keep` versions; returns those deleted, oldest first.
+def prune_versions(root: str, *, below: int) -> list[int]:
+    """Delete the versions with a number below `below`; returns those deleted, oldest first.
 
     The manifest goes first, so that a version which is half deleted is not taken for a published one.
     """
@@ -89,7 +89,7 @@ def prune_versions(root: str, *, keep: int) -> list[int]:
     filesystem.invalidate_cache()
     names = (str(child).rstrip("/").rpartition("/")[2] for child in filesystem.ls(path, detail=False))
     versions = sorted(int(match[1]) for name in names if (match := _VERSION_FOLDER.fullmatch(name)))
-    doomed = versions[: max(0, len(versions) - keep)]
+    doomed = [version for version in versions if version < below]
     for version in doomed:
         manifest = f"{path}/v{version}/{MANIFEST_NAME}"
         if filesystem.exists(manifest):
@@ -125,7 +125,7 @@ def _is_there(filesystem: Any, path: str, uri: str, manifest: Manifest, *, repla
             return False
         raise VersionConflict(
             f"{uri} was published with manifest sha256 {found} and is now {manifest.digest}: "
-            "publish under another policy name, or remove that folder if no sampler uses it"
+            "remove that folder if no sampler uses it"
         )
     try:
         verify_manifest(uri)

@@ -13,7 +13,8 @@ class Selection:
     """What to do with the groups in hand."""
 
     stale: list[str]
-    """Ids of groups to drop, oldest first."""
+    """Ids of groups to drop, oldest first: too old, or newer than the trainer, and then of other weights than its
+    run's."""
     batch: list[str] | None
     """Ids of the groups to train on, oldest first; None while there are too few."""
 
@@ -36,7 +37,12 @@ def select(
         groups: group id -> spans of its traces.
     """
     ordered = sorted(groups, key=sequence_number)
-    stale = [group_id for group_id in ordered if group_is_stale(version, groups[group_id], max_staleness)]
+    stale = [
+        group_id
+        for group_id in ordered
+        if group_is_stale(version, groups[group_id], max_staleness)
+        or any(span.max > version for span in groups[group_id])
+    ]
     dropped = set(stale)
     fresh = [group_id for group_id in ordered if group_id not in dropped]
     return Selection(stale, fresh[:groups_per_step] if len(fresh) >= groups_per_step else None)

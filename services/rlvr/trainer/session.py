@@ -7,9 +7,9 @@ One step, from version n to n + 1:
     train    in a thread, so that the lease and the health checks go on
     keep     a checkpoint, when it is due
     publish  v(n + 1), then CompleteStep: the register moves and the groups' places are free
-    forget   the stream entries and the journal of what the checkpoint covers
+    forget   the groups and the journal of what the oldest checkpoint covers
 
-Killed at any instant, a trainer loads the newest checkpoint and takes the journalled batches again, in the same
+Killed at any instant, a trainer loads the newest sound checkpoint and takes the journalled batches again, in the same
 order: no group is in the weights twice, none is lost, and on a CPU the weights are the same bit for bit.
 """
 
@@ -74,7 +74,8 @@ class Session:
         home = home.absolute()
         self._cache = home / "cache" / "trainer"
         self._checkpoints = home / "runs" / self._run_id / "checkpoints"
-        self._versions = home / "policies" / self._policy
+        # By run and not by policy: a policy's name goes to another run, whose versions begin at 1 again.
+        self._versions = home / "policies" / self._run_id
         self._inbox = Inbox(redis, self._run_id, consumer)
         self._batches = Batches(
             self._inbox,
@@ -87,15 +88,16 @@ class Session:
         self._registered = lease.run.step
         """Steps that the coordinator knows to be done."""
         self._trained = Progress(step=0)
-        """Steps that are in the weights, and of which groups no checkpoint knows."""
-        self._covered = 0
-        """Steps that are in a checkpoint."""
+        """Steps that are in the weights."""
+        self._saved = 0
+        """Steps that are in the newest checkpoint."""
 
     async def run(self) -> None:
         """Train until the run ends, the lease is lost, or the room stops.
 
         Raises:
             BatchLost, PolicyUnusable, CheckpointMismatch, NonFiniteGradient: the run cannot go on.
+            OSError: nor can it, the disk is full or cannot be written.
             Unavailable, DeadlineExceeded, RedisError: try again later.
             Conflict, NotFound: the coordinator sees the run otherwise.
         """
@@ -110,8 +112,9 @@ class Session:
                 batch = await self._batches.next(self._trained.step, self._halted)
             if batch is not None:
                 await self._take_step(learner, tokenizer, batch, wait_seconds=time.perf_counter() - begin)
-        if self._covered < self._trained.step and await self._is_still_ours():
-            await self._checkpoint(learner)
+        if self._saved < self._trained.step and await self._is_still_ours():
+            await self._save(learner)
+            await self._forget()
 
     def _halted(self) -> bool:
         return self._stopping.is_set() or self._lease.lost.is_set()
@@ -136,15 +139,14 @@ class Session:
             checkpoint.load_newest, self._checkpoints, learner, at_most=self._registered + 1
         )
         if found is not None:
-            self._covered = found.step
+            self._saved = found.step
             self._trained = Progress(found.step)
             if found.step > self._registered:
                 record = json_format.ParseDict(found.record, coordinator_pb2.StepRecord())
                 await self._complete(learner, tokenizer, record)
-        await self._inbox.take_over(self._covered)
-        await self._inbox.forget_journal(
-            range(max(0, self._covered - self._spec.training.checkpoint_every), self._covered)
-        )
+        covered = self._covered()
+        await self._inbox.take_over(covered)
+        await self._inbox.forget(covered)
         log.info("ready to train", step=self._trained.step, registered=self._registered)
         return learner, tokenizer
 
@@ -164,7 +166,6 @@ class Session:
         )
         self._trained = Progress(
             step + 1,
-            (*self._trained.group_ids, *batch.group_ids),
             json_format.MessageToDict(record, preserving_proto_field_name=True),
         )
         self._inbox.mark_trained(batch.group_ids)
@@ -206,7 +207,8 @@ class Session:
                 log.warning("the step cannot be completed now", step=record.step, error=failure.detail)
                 await asyncio.sleep(_RETRY_S)
         self._registered = record.version
-        await asyncio.to_thread(prune_versions, str(self._versions), keep=self._spec.training.max_staleness + 2)
+        oldest = record.version - self._spec.training.max_staleness - 1
+        await asyncio.to_thread(prune_versions, str(self._versions), below=oldest)
 
     async def _publish(self, learner: Learner, tokenizer: PreTrainedTokenizerBase, version: int) -> Published:
         root = str(self._versions)
@@ -227,10 +229,6 @@ class Session:
             )
         return response.run.trainer_id == self._lease.trainer_id
 
-    async def _checkpoint(self, learner: Learner) -> None:
-        await self._save(learner)
-        await self._forget()
-
     async def _save(self, learner: Learner) -> None:
         with metrics.CHECKPOINT_SECONDS.time():
             await asyncio.to_thread(
@@ -240,13 +238,17 @@ class Session:
                 self._trained,
                 keep=self._settings.keep_checkpoints,
             )
+        self._saved = self._trained.step
+
+    def _covered(self) -> int:
+        """Steps that no trainer will take again, were all checkpoints but the oldest damaged."""
+        if self._registered == self._spec.training.steps:
+            return self._registered
+        oldest = checkpoint.fallback_step(self._checkpoints, keep=self._settings.keep_checkpoints)
+        return min(oldest, self._trained.step)
 
     async def _forget(self) -> None:
-        """Let go of what the checkpoint that was just written covers."""
-        await self._inbox.release(self._trained.group_ids)
-        await self._inbox.forget_journal(range(self._covered, self._trained.step))
-        self._covered = self._trained.step
-        self._trained = Progress(self._trained.step)
+        await self._inbox.forget(self._covered())
 
 
 def _count(batch: StepBatch, record: coordinator_pb2.StepRecord, figures: StepMetrics) -> None:

@@ -1,6 +1,6 @@
 """One training step: a batch of groups in, moved weights and figures out.
 
-A step may make several optimiser updates (inner epochs · mini-batches). With one, the policy at the start of
+A step makes one optimiser update per inner epoch. With one, the policy at the start of
 the step *is* the one being moved, so its log-probabilities come from the only forward pass there is.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -28,7 +27,6 @@ class Recipe:
     learning_rate: float = 1e-6
     warmup_updates: int = 10
     """Updates over which the learning rate rises linearly; then it is constant."""
-    betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
     """Applies to matrices; not to norms and biases."""
     max_grad_norm: float = 1.0
@@ -39,8 +37,6 @@ class Recipe:
     loss: grpo.LossConfig = field(default_factory=grpo.LossConfig)
     kl_target: KlTarget = "step_start"
     num_inner_epochs: int = 1
-    num_minibatches: int = 1
-    """Parts a step's groups are cut into, one optimiser update each per inner epoch."""
     micro_batch_tokens: int = 8192
 
 
@@ -124,7 +120,7 @@ class Learner:
                 {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
             ],
             lr=recipe.learning_rate,
-            betas=recipe.betas,
+            betas=(0.9, 0.95),
             fused=True,
         )
 
@@ -132,27 +128,22 @@ class Learner:
         """Train on whole groups.
 
         Raises:
-            ValueError: a mini-batch holds nothing to train on.
+            ValueError: there is nothing to train on.
             NonFiniteGradient: weights are as they were before the failed update.
         """
         recipe = self.recipe
-        batches = [
-            build_batch(
-                part,
-                scale=recipe.advantage_scale,
-                max_completion_length=recipe.max_completion_length,
-                micro_batch_tokens=recipe.micro_batch_tokens,
-                pad_token_id=self._pad_token_id,
-            )
-            for part in _parts(groups, recipe.num_minibatches)
-        ]
-        single_update = recipe.num_inner_epochs * len(batches) == 1
-        old = None if single_update else [list(self._start_of_step(batch)) for batch in batches]
+        batch = build_batch(
+            groups,
+            scale=recipe.advantage_scale,
+            max_completion_length=recipe.max_completion_length,
+            micro_batch_tokens=recipe.micro_batch_tokens,
+            pad_token_id=self._pad_token_id,
+        )
+        old = None if recipe.num_inner_epochs == 1 else list(self._start_of_step(batch))
         totals = _Totals()
         for _ in range(recipe.num_inner_epochs):
-            for index, batch in enumerate(batches):
-                self._update(batch, old[index] if old is not None else None, totals)
-        return totals.metrics(learning_rate(recipe, self.num_updates - 1), batches, recipe.num_inner_epochs)
+            self._update(batch, old, totals)
+        return totals.metrics(learning_rate(recipe, self.num_updates - 1), batch)
 
     @torch.no_grad()
     def _start_of_step(self, batch: Batch) -> Iterator[Tensor]:
@@ -204,13 +195,6 @@ class Learner:
         return norm
 
 
-def _parts(groups: Sequence[Group], num_parts: int) -> list[Sequence[Group]]:
-    """Cut groups into `num_parts` runs that differ by at most one in size; fewer when groups are fewer."""
-    num_parts = min(num_parts, len(groups))
-    bounds = [len(groups) * part // num_parts for part in range(num_parts + 1)]
-    return [groups[start:stop] for start, stop in pairwise(bounds)]
-
-
 class _Totals:
     """Sums over the micro-batches of a step, kept as tensors so that nothing waits for the device."""
 
@@ -247,7 +231,7 @@ class _Totals:
     def add_update(self, grad_norm: Tensor) -> None:
         self._grad_norms.append(grad_norm)
 
-    def metrics(self, rate: float, batches: Sequence[Batch], num_epochs: int) -> StepMetrics:
+    def metrics(self, rate: float, batch: Batch) -> StepMetrics:
         num_updates = len(self._grad_norms)
         tokens, kl, clipped, surprise, gap = torch.stack(self._sums).double().sum(dim=0).tolist()
         return StepMetrics(
@@ -259,6 +243,6 @@ class _Totals:
             entropy=surprise / tokens,
             mean_logprob_gap=gap / tokens,
             max_logprob_gap=torch.stack(self._gaps).max().item(),
-            num_traces=sum(batch.normalisation.num_traces for batch in batches),
-            num_tokens=sum(batch.normalisation.num_tokens for batch in batches),
+            num_traces=batch.normalisation.num_traces,
+            num_tokens=batch.normalisation.num_tokens,
         )

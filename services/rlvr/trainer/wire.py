@@ -54,15 +54,18 @@ def to_traces(group: trace_pb2.GroupEntry, sampled: trace_pb2.SampledGroup, *, t
     """Join verdicts with what was sampled.
 
     Raises:
-        GroupUnusable: a trace lacks its sample, its log-probabilities do not fit its tokens, or they were taken at
-            another temperature than the run's.
+        GroupUnusable: a trace lacks its sample, token ids or log-probabilities cannot be read or do not fit together,
+            or they were taken at another temperature than the run's.
     """
     if sampled.temperature != temperature:
         raise GroupUnusable(
             f"group {group.group_id}: log-probabilities at temperature {sampled.temperature}, the run has {temperature}"
         )
     by_id = {trace.trace_id: trace for trace in sampled.traces}
-    prompt_ids = _integers(sampled.prompt_ids)
+    try:
+        prompt_ids = _integers(sampled.prompt_ids)
+    except struct.error as failure:
+        raise GroupUnusable(f"group {group.group_id}: prompt_ids: {failure}") from None
     traces = []
     for member in group.members:
         if member.trace_id not in by_id:

@@ -1,5 +1,5 @@
 -- Create a run, and register version 0 of its policy.
--- KEYS: [1] run, [2] all runs, [3] live runs, [4] the policy's register entry
+-- KEYS: [1] run, [2] all runs, [3] live runs, [4] the policy's register entry, [5] its prompts stream
 -- ARGV: [1] run id, [2] time of creation, [3] spec, [4] policy, [5] uri of version 0, [6] prefix of run keys,
 --       [7] request id
 -- A policy's name belongs to one run that can still go on; a failed or ended run gives it up.
@@ -19,5 +19,7 @@ redis.call('HSET', KEYS[1], 'state', 'pending', 'step', '0', 'next_seq', '0', 'c
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 redis.call('DEL', KEYS[4])
+-- A run of this policy that succeeded let the stream expire.
+redis.call('PERSIST', KEYS[5])
 redis.call('HSET', KEYS[4], 'version', '0', 'uri', ARGV[5], 'manifest_sha256', '', 'run_id', ARGV[1])
 return {'created'}
