@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,8 +26,11 @@ SLOW = "a" * 40 + "b"
 """A regular expression that backtracks for longer than anybody waits."""
 
 
+StartRoom = Callable[..., RoomProcess]
+
+
 @pytest.fixture
-def room(start_room) -> RoomProcess:
+def room(start_room: StartRoom) -> RoomProcess:
     return start_room(
         "verifier",
         RLVR_VERIFIER__KINDS='["format"]',
@@ -201,3 +205,27 @@ async def test_another_worker_takes_over_when_a_room_stays_dead(room: RoomProces
     while not held and await redis.xlen(keys.VERDICTS) == 0:
         assert time.monotonic() < deadline
     assert "r-0/0" in await _verdicts(redis, 1)
+
+
+async def test_a_verifier_that_cannot_isolate_says_so_and_the_others_serve(start_room: StartRoom) -> None:
+    # An interpreter that is not there stands for a host on which no sandbox can be made.
+    broken = {"RLVR_VERIFIER__CODE__PYTHON": "/nowhere/python"}
+    room = start_room("verifier", RLVR_VERIFIER__KINDS='["format", "code"]', **broken)
+    async with channel(room.address, GrpcSettings()) as connection:
+        stub = verifier_pb2_grpc.VerifierServiceStub(connection)
+        spec = '{"tests": [{"type": "stdio", "stdout": "1"}]}'
+        code = await _verify(stub, item("```python\nprint(1)\n```", spec, "code"))
+        assert (code.outcome, code.reason) == (pb.OUTCOME_ERROR, pb.REASON_SANDBOX_UNAVAILABLE)
+        assert (await _verify(stub, item())).outcome == pb.OUTCOME_CORRECT
+        listed = (await stub.ListVerifiers(pb.ListVerifiersRequest(), timeout=10)).verifiers
+        assert "problem" in {v.name: json.loads(v.available_json) for v in listed}["code"]
+
+
+def test_a_room_that_can_run_no_verifier_refuses_to_start(redis_url: str, tmp_path: Path) -> None:
+    room = RoomProcess("verifier", redis_url, tmp_path, {"RLVR_VERIFIER__KINDS": '["code"]'})
+    room.env["RLVR_VERIFIER__CODE__PYTHON"] = "/nowhere/python"
+    room.spawn()
+    assert room.process is not None
+    assert room.process.wait(60) == 1
+    assert "cannot start" in room.log.read_text()
+    assert "Traceback" not in room.log.read_text()

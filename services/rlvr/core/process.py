@@ -19,6 +19,10 @@ Life = Callable[[S, asyncio.Event], Awaitable[int]]
 """A room's work: runs until the event is set, ends in order, returns the exit code."""
 
 
+class CannotStart(Exception):
+    """This host lacks what the room needs. The message says what to do about it."""
+
+
 def run(
     name: str, kind: type[S], life: Life[S], *, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> int:
@@ -31,7 +35,7 @@ def run(
     except SettingsError as failure:
         print(f"rlvr {name}: the settings are not valid\n{failure}", file=sys.stderr)  # noqa: T201
         return 2
-    except OSError as failure:
+    except (CannotStart, OSError) as failure:
         log.error("cannot start", error=str(failure))
         return 1
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from rlvr.core import metrics
 from rlvr.core.errors import Overloaded
+from rlvr.core.process import CannotStart
 from rlvr.core.telemetry import get_logger
 from rlvr.core.verdict import Grade, Reason, error, incorrect, invalid
 from rlvr.v1 import verifier_pb2
@@ -49,17 +50,22 @@ class Verification:
         self._forker = Forker({kind: registry.POOLED[kind] for kind in self._pooled})
         self._pools: dict[str, Pool] = {}
         self._versions: dict[str, str] = {kind: grader.version for kind, grader in self._isolated.items()}
+        self._unavailable: dict[str, str] = {}
+        """Kind -> why it cannot run on this host."""
         self._cache: OrderedDict[str, bytes] = OrderedDict()
 
     @property
     def kinds(self) -> list[str]:
-        return list(self._settings.kinds)
+        """The verifiers that run here."""
+        return [kind for kind in self._settings.kinds if kind not in self._unavailable]
 
     async def start(self) -> None:
         """Get every verifier ready.
 
+        A verifier that cannot run on this host is left out and says so, as long as there is another to serve.
+
         Raises:
-            RuntimeError: one cannot run on this host; the message says what to do about it.
+            CannotStart: none can run; the message says what to do about it.
         """
         if self._pooled:
             await self._forker.start()
@@ -74,8 +80,14 @@ class Verification:
                 self._pools[kind] = Pool(kind, self._forker, limits)
                 self._versions[kind] = self._forker.described[kind]["version"]
             await asyncio.gather(*(pool.start() for pool in self._pools.values()))
-        for grader in self._isolated.values():
-            await grader.start()
+        for kind, grader in self._isolated.items():
+            try:
+                await grader.start()
+            except RuntimeError as failure:
+                self._unavailable[kind] = str(failure)
+                log.error("verifier cannot run on this host", verifier=kind, why=str(failure))
+        if not self.kinds:
+            raise CannotStart("; ".join(self._unavailable.values()))
 
     async def close(self) -> None:
         """Kill and reap every grader."""
@@ -94,7 +106,8 @@ class Verification:
         for kind in self._settings.kinds:
             if kind in self._isolated:
                 schema = self._isolated[kind].spec.model_json_schema()
-                available = self._isolated[kind].describe()
+                why = self._unavailable.get(kind)
+                available = {"problem": why} if why else self._isolated[kind].describe()
             else:
                 schema = self._forker.described[kind]["schema"]
                 available = {"workers": self._settings.workers, "deadline_s": self._settings.deadline_s}
@@ -171,6 +184,8 @@ class Verification:
             return invalid(
                 Reason.UNKNOWN_VERIFIER, f"verifier: there is no {item.verifier[:64]!r} here; there are {known}"
             )
+        if item.verifier in self._unavailable:
+            return error(Reason.SANDBOX_UNAVAILABLE, self._unavailable[item.verifier])
         if _size(item.spec_json) > self._settings.max_spec_bytes:
             return invalid(Reason.BAD_SPEC, f"spec: longer than {self._settings.max_spec_bytes} bytes")
         if _size(item.completion) > self._settings.max_completion_bytes:
