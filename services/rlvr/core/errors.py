@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 DOMAIN = "rlvr"
@@ -152,7 +152,6 @@ class Internal(RlvrError):
 
 _BY_SLUG: dict[str, type[RlvrError]] = {c.slug: c for c in RlvrError.__subclasses__()}
 _BY_STATUS: dict[grpc.StatusCode, type[RlvrError]] = {c.status: c for c in RlvrError.__subclasses__()}
-assert code_pb2.OK == 0
 
 
 def from_rpc_error(failure: grpc.aio.AioRpcError) -> RlvrError:
