@@ -12,6 +12,7 @@ TITLES = {
     "bench_code.py": "Code, trivial Python, full isolation: p50 <= 8 ms, >= 150 runs/s, faster than bare Python",
     "bench_gateway.py": "HTTP: single verify at least 600/s, p99 at most 50 ms at half of that; batch at least 4,000/s",
     "bench_streams.py": "Streams, trace to verdict (math): at least 2,000/s",
+    "bench_staleness.py": "Sampling ahead of training: more traces/s at S = 4 than at S = 0, lags within the bound",
 }
 
 

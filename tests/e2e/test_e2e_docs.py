@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 RUN_ELSEWHERE = {
-    "make demo": "by CI's demo test and by hand: it is itself a platform",
+    "make demo": "test_e2e_demo.py runs it",
     "make test": "it is what runs this",
     "make setup": "it is what made the environment of this",
     ".venv/bin/rlvr up": "the fixture runs it, on a free port",

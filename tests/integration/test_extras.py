@@ -46,7 +46,8 @@ def install(room: str, folder: Path) -> Path:
 @pytest.mark.parametrize("room", NEEDS)
 def test_a_room_installs_and_starts_with_its_own_extra(room: str, tmp_path: Path, redis_url: str) -> None:
     python = install(room, tmp_path / "venv")
-    installed = set(run(python, "-m", "pip", "list", "--format=freeze").replace("==", " ").split())
+    listed = run(python, "-m", "pip", "list", "--format=freeze").splitlines()
+    installed = {line.partition("==")[0].lower().replace("_", "-") for line in listed}
     assert installed & HEAVY == NEEDS[room]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RLVR_")}
     environment |= {

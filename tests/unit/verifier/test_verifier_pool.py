@@ -115,19 +115,16 @@ async def test_the_next_trace_is_graded_while_every_worker_hangs(pool: Pool) -> 
     await asyncio.gather(*stuck)
 
 
-async def test_a_worker_that_leaves_the_pool_is_dead(pool: Pool) -> None:
+async def test_a_worker_that_leaves_the_pool_is_dead(pool: Pool, forker: Forker) -> None:
     # A slow task with endless ones behind it in the same socket: they are given to others, and must not run on.
     for _ in range(3):
         await asyncio.gather(*(grade(pool, text) for text in ["nap", "burn", "nap", "burn"]))
-    alive = {member.pid for member in pool._members}
+    assert forker._process is not None
+    nursery = psutil.Process(forker._process.pid)
     deadline = time.monotonic() + 20
-    while True:
-        family = psutil.Process().children(recursive=True)
-        graders = [p for p in family if p.pid not in alive and p.status() == psutil.STATUS_RUNNING]
-        alive = {member.pid for member in pool._members}
-        if not any(p.cpu_percent(0.05) > 50 for p in graders if p.pid not in alive):
-            break
-        assert time.monotonic() < deadline, "a worker runs on outside of the pool"
+    while {child.pid for child in nursery.children()} - {member.pid for member in pool._members}:
+        assert time.monotonic() < deadline, "a worker lives on outside of the pool"
+        await asyncio.sleep(0.02)
 
 
 async def test_good_traces_among_hostile_ones_are_all_right(pool: Pool) -> None:
