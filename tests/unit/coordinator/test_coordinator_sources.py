@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from rlvr.coordinator.sources import Source, open_source
 from rlvr.core.errors import InvalidRequest
-from rlvr.core.run_spec import ProblemSource
+from rlvr.core.run_spec import JsonlSource, ProblemSource
 
 
 def opened(**settings: Any) -> Source:
@@ -171,3 +172,13 @@ def test_a_data_set_is_refused_with_what_it_has(saved: str, tmp_path: Path) -> N
     assert "there are train" in refused(**hf, path=saved, split="test").detail
     assert "as an object" in refused(**hf, path=saved, verifier="code").detail
     assert refused(**hf, path=str(tmp_path / "absent")).violations[0].field == "problems.path"
+
+
+def test_a_jsonl_source_can_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    rows = [{"prompt": "x" * (n % 97), "verifier": "math", "spec": {"answer": str(n)}} for n in range(500)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = open_source(JsonlSource(path=str(file)))
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda n: json.loads(source.problem(n % 500).spec_json)["answer"], range(8_000)))
+    assert found == [str(n % 500) for n in range(8_000)]
