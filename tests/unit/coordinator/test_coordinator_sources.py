@@ -176,7 +176,7 @@ def test_a_data_set_is_refused_with_what_it_has(saved: str, tmp_path: Path) -> N
 
 def test_a_jsonl_source_can_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
     file = tmp_path / "many.jsonl"
-    rows = [{"prompt": "x" * (n % 97), "verifier": "math", "spec": {"answer": str(n)}} for n in range(500)]
+    rows = [{"prompt": "x" * (1 + n % 97), "verifier": "math", "spec": {"answer": str(n)}} for n in range(500)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = open_source(JsonlSource(path=str(file)))
     with ThreadPoolExecutor(8) as threads:
