@@ -20,7 +20,6 @@ VERIFY_QUEUE_SECONDS = Histogram(
 VERIFY_CACHE_HITS = Counter("rlvr_verify_cache_hits_total", "Verdicts answered from the cache.", ["verifier"])
 POOL_WORKERS = Gauge("rlvr_pool_workers", "Worker processes that are alive.", ["verifier"])
 POOL_RESTARTS = Counter("rlvr_pool_restarts_total", "Worker processes replaced, by cause.", ["verifier", "cause"])
-SANDBOX_RUNS = Counter("rlvr_sandbox_runs_total", "Candidate programs run.", ["outcome"])
 
 # Sampling
 TRACES_SAMPLED = Counter("rlvr_traces_sampled_total", "Traces sampled.", ["finish_reason"])
