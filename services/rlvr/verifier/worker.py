@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from rlvr.core.policy import PolicySpan, is_stale
 from rlvr.core.settings import StreamSettings
 from rlvr.core.streams import Consumer, Entry, Finished, Outgoing, StreamWorker, keys
+from rlvr.core.telemetry import log_context
 from rlvr.core.verdict import Reason, error
 from rlvr.v1 import trace_pb2, verifier_pb2
 from rlvr.verifier.settings import VerifierSettings
@@ -94,7 +95,8 @@ class TraceWorker:
             spec_json=trace.spec_json,
             policy_version=span.max,
         )
-        verdict = await self._verification.verdict_with_patience(item, self._timeout_s)
+        with log_context(run=trace.run_id, group=trace.group_id, trace=trace.trace_id):
+            verdict = await self._verification.verdict_with_patience(item, self._timeout_s)
         scored = trace_pb2.ScoredTrace(span=trace.span, verdict=verdict)
         return _finished(entry, trace, trace_pb2.VerdictEntry(scored=scored))
 
