@@ -14,7 +14,7 @@ from rlvr.core.verdict import Reason
 from rlvr.verifier.math import MathGrader, MathSpec
 
 GRADER = MathGrader()
-SOURCES = sorted(Path(rlvr.verifier.math.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(rlvr.verifier.math.__file__).parent.rglob("*.py"))
 
 INJECTIONS = [
     "__import__('os').system('touch ./pwned')",

@@ -1,11 +1,9 @@
 """The `math` verifier: what does the completion assert as its final answer, and is it the gold answer?
 
-    extract   completion -> the texts it asserts as its final answer
-    tokens, expression, parser   answer text -> a typed tree (`tree`), within the budgets of `limits`
-    exact     numbers as fractions; never floats
-    numeric   two expressions at sample points, to more digits than their texts could be tuned to
-    symbolic  SymPy, for the few identities that sample points cannot settle
-    compare   gold tree, answer tree -> equivalent or not, and why
+    extract    completion -> the texts it asserts as its final answer
+    reading    answer text -> a typed tree (`tree`), within the budgets of `limits`
+    comparing  gold tree, answer tree, policies -> equivalent or not, and why
+    grader     these three put together
 
 No text, the candidate's or the gold's, reaches Python's evaluator or a SymPy parser: SymPy objects are
 built node by node from our own tree.

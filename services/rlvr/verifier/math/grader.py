@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr.core.verdict import Grade, Reason, correct, incorrect
-from rlvr.verifier.math.compare import Rules, compare
-from rlvr.verifier.math.exact import rational
+from rlvr.verifier.math.comparing.compare import compare
+from rlvr.verifier.math.comparing.exact import rational
+from rlvr.verifier.math.comparing.rules import Rules
 from rlvr.verifier.math.extract import Assertion, extract
 from rlvr.verifier.math.limits import MAX_ASSERTIONS, OverBudget, Unparseable
-from rlvr.verifier.math.parser import parse_answer
+from rlvr.verifier.math.reading.parser import parse_answer
 from rlvr.verifier.math.spec import MathSpec
 from rlvr.verifier.math.tree import Node, Words
 from rlvr.verifier.protocol import InvalidSpec

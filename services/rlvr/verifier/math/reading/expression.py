@@ -24,7 +24,7 @@ from rlvr.verifier.math.limits import (
     OverBudget,
     Unparseable,
 )
-from rlvr.verifier.math.tokens import Token, split_letters
+from rlvr.verifier.math.reading.tokens import Token, split_letters
 from rlvr.verifier.math.tree import (
     Based,
     Call,

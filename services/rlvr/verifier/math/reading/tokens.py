@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from rlvr.verifier.math.limits import MAX_LITERAL_DIGITS, OverBudget, Unparseable
-from rlvr.verifier.math.units import AMBIGUOUS, SHORT_UNITS
+from rlvr.verifier.math.reading.units import AMBIGUOUS, SHORT_UNITS
 
 
 class Token(NamedTuple):
