@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SEED ?= 0
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint proto bench clean
+.PHONY: help setup up demo test lint proto bench fuzz quality clean
 
 help:  ## List the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make setup: $(PYTHON) has no venv; try apt-get install python3-venv" >&2; exit 1; }
 	@echo "make setup: installing into $(VENV); torch first, this takes a few minutes"
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt torch uv
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[embedded,dev]'
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[embedded,dev,fuzz]'
 	@touch $@
 
 up: setup  ## Run the platform on this machine until Ctrl-C
@@ -44,6 +45,12 @@ proto: setup  ## Generate the gRPC stubs again
 
 bench: setup  ## Measure against the design's budgets
 	$(BIN)/python tests/bench/run.py
+
+quality: setup  ## Grade the labelled sets in DATA (../shared/data), put the tables into docs/verifiers.md
+	@DATA="$(or $(DATA),../shared/data)" .ci/quality
+
+fuzz: setup  ## Look for inputs that the math verifier does not bear (SECONDS=60)
+	$(BIN)/python tests/fuzz/fuzz_math.py $(SECONDS)
 
 clean:  ## Remove what the other verbs made, the environment included
 	rm -rf $(VENV) .rlvr build services/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

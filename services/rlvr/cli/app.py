@@ -22,8 +22,12 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, follow, stop and resume training runs.", no_args_is_help=True, rich_markup_mode=None)
 policy_app = typer.Typer(help="Make policies.", no_args_is_help=True, rich_markup_mode=None)
+quality_app = typer.Typer(
+    help="Measure how often a verifier is wrong, with labelled rows.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(runs_app, name="runs")
 app.add_typer(policy_app, name="policy")
+app.add_typer(quality_app, name="quality")
 
 
 class Room(StrEnum):
@@ -37,6 +41,12 @@ class Room(StrEnum):
 class Format(StrEnum):
     table = "table"
     jsonl = "jsonl"
+
+
+class ReportFormat(StrEnum):
+    table = "table"
+    json = "json"
+    markdown = "markdown"
 
 
 Home = Annotated[
@@ -235,3 +245,52 @@ def runs_resume(
 
     with connect(url, api_key, home) as gateway:
         print_runs([gateway.resume_run(run_id)])
+
+
+@quality_app.command("math")
+def quality_math(
+    named: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=PATH", help="A file of labelled rows; repeatable.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with any of gsm8k_labelled.jsonl, hardverify_dev.jsonl, math_solutions.jsonl.",
+            show_default=False,
+        ),
+    ] = None,
+    built_in: Annotated[bool, typer.Option(help="The sets `forms` and `policies` that come with rlvr.")] = True,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Rows per set, drawn at random, the same each time.", show_default="all")
+    ] = None,
+    url: Annotated[
+        str, typer.Option(help="Audit the verifier behind this gateway.", show_default="the one in this process")
+    ] = "",
+    api_key: ApiKey = "",
+    peer: Annotated[bool, typer.Option(help="Math-Verify on the same rows (pip install 'rlvr[quality]').")] = True,
+    output: Annotated[ReportFormat, typer.Option("--format", help="How to print the report.")] = ReportFormat.table,
+    failures: Annotated[bool, typer.Option("--failures", help="List rows judged wrongly or not at all.")] = False,
+    max_fp: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Fail over this rate of false positives in any set.")
+    ] = None,
+    max_fn: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Fail over this rate of false negatives in any set.")
+    ] = None,
+) -> None:
+    """Grade labelled rows with the math verifier, and with Math-Verify beside it.
+
+    Prints false positives (wrong answers accepted) and false negatives (right answers not accepted, unreadable gold
+    answers included) by set and by form, with 95 % Wilson intervals, and the grades per second of one process.
+
+    A --set is JSONL. A row is {"form", "gold", "answer" or "completion", "right", "spec"?, "why"?};
+    {"completion", "answer", "is_correct"}; {"answer", "right_output", "wrong_output"}; or {"solution"}, whose last
+    box is its right answer and the boxes of two other rows are wrong ones.
+
+    Exits with 0, or with 1 when a limit is given and a set is over it, disputed labels left out, or has errors.
+    """
+    from rlvr.cli.quality import exit_code, load_rows, print_report, run_audit
+
+    rows = load_rows(named or [], data, built_in=built_in, limit=limit)
+    judgings = run_audit(rows, url, api_key, with_peer=peer)
+    print_report(judgings, output.value, failures=failures)
+    raise typer.Exit(exit_code(judgings, max_fp, max_fn))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from rlvr.cli.api import Gateway
 from rlvr.core.rpc_client import channel
 from rlvr.core.settings import GrpcSettings
 from rlvr.demo.problems import HeldOut
+from rlvr.quality.interval import wilson
 from rlvr.v1 import common_pb2, sampler_pb2, sampler_pb2_grpc
 
 _TIMEOUT_S = 120.0
@@ -31,15 +31,16 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        return sum(trace["verdict"]["outcome"] == "correct" for trace in self.traces) / len(self.traces)
+        return self._correct / len(self.traces)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % confidence interval of the accuracy (Wilson 1927)."""
-        z, n, p = 1.96, len(self.traces), self.accuracy
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return centre - half, centre + half
+        """95 % confidence interval of the accuracy (Wilson)."""
+        return wilson(self._correct, len(self.traces))
+
+    @property
+    def _correct(self) -> int:
+        return sum(trace["verdict"]["outcome"] == "correct" for trace in self.traces)
 
 
 def evaluate(

@@ -17,6 +17,8 @@ COMMANDS = [
     ["demo"],
     ["policy"],
     ["policy", "init"],
+    ["quality"],
+    ["quality", "math"],
     ["runs"],
     ["runs", "list"],
     ["runs", "watch"],

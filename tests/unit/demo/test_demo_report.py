@@ -23,7 +23,7 @@ def test_accuracy_is_the_share_of_right_completions() -> None:
 def test_the_interval_holds_the_accuracies_that_the_measurement_does_not_contradict() -> None:
     """Wilson's bounds are the accuracies p at which the measured one is just 1.96 standard errors of p away."""
     for bound in evaluation(0, 30, 70).interval:
-        assert abs(0.3 - bound) == pytest.approx(1.96 * (bound * (1 - bound) / 100) ** 0.5)
+        assert abs(0.3 - bound) == pytest.approx(1.959964 * (bound * (1 - bound) / 100) ** 0.5)
 
 
 def test_the_chart_rises_with_the_rewards() -> None:

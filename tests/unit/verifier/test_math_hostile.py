@@ -1,160 +1,134 @@
-"""Inputs that are meant to run code, to hang or to fill the memory."""
+"""Nothing that a completion says is ever evaluated: shown statically, and by the interpreter's own audit."""
 
 from __future__ import annotations
 
 import ast
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sympy
+import sympy.physics.units
+from sympy.parsing import sympy_parser
 
 import rlvr.verifier.math
+from math_attacks import ATTACKS, CODE, HUGE
+from math_triples import TRIPLES
 from rlvr.core.verdict import Reason
-from rlvr.verifier.math import MathGrader, MathSpec
+from rlvr.verifier import text
+from rlvr.verifier.math import MathGold, MathGrader, MathSpec
+from rlvr.verifier.pool import forker, member, nursery, pool, wire
+from rlvr.verifier.protocol import InvalidSpec
 
 GRADER = MathGrader()
-SOURCES = sorted(Path(rlvr.verifier.math.__file__).parent.rglob("*.py"))
-
-INJECTIONS = [
-    "__import__('os').system('touch ./pwned')",
-    r"open('./pwned','w').close() or 2\pi",
-    "[x for x in ().__class__.__base__.__subclasses__()]",
-    "(lambda: 42)()",
-    'f"{42}"',
-    r"\x5f\x5fimport\x5f\x5f('os')",
-    r"\begin{pmatrix}__import__('os').system('touch ./pwned')\end{pmatrix}",
-    "exec(compile('open(\"pwned\", \"w\")', '', 'exec'))",
-]
-
-HUGE = {
-    "tower": r"9^{9^{9^9}}",
-    "python tower": "9**9**9**9",
-    "powers of ten": "10^{10^{10}}",
-    "factorial": "99999999!",
-    "factorials": "9!!!!",
-    "multinomial": "(x+y+z+w+1)^{300}",
-    "digits": "9" * 100_000,
-    "parentheses": "(" * 400 + "42" + ")" * 400,
-    "fractions": r"\frac{1}{" * 200 + "1" + "}" * 200,
-    "roots": r"\sqrt" * 180 + "2",
-    "signs": "-" * 901 + "42",
-    "exponents": "x" + "^x" * 450,
-    "divisions": "1/" * 450 + "2",
-    "bars": "|" * 900,
-    "matrix": r"\begin{pmatrix}"
-    + r"\\".join("&".join(f"x_{{{r}{c}}}" for c in range(12)) for r in range(12))
-    + r"\end{pmatrix}",
-    "modular power": "3^{1000000007} mod 7",
-    "exponent literal": "1e999999999",
-    "cosine of a tower": r"\cos(10^{10^{9}})",
-    "exponential": r"e^{e^{e^{e^{e}}}}",
-    "gamma": r"(10^9+\pi)!",
-}
-
-LONG = {
-    "boxes": r"\boxed{1}" * 20_000,
-    "open boxes": r"\boxed{" * 100_000,
-    "dollars": "$" * 20_000,
-    "spaces": " " * 50_000,
-    "newlines": "\n" * 900_000,
-    "answer": "answer" * 20_000,
-    "answer is": "answer is " * 20_000,
-    "answer to": "answer to " + "x " * 60_000,
-    "A:": "A:\n" * 300_000,
-    "final": "final" + " " * 60_000 + "answer",
-    "negations": "n't " * 200_000 + "the answer is 42",
-    "stars": "*" * 900_000,
-    "braces": "{" * 900_000,
-    "think": "<think>" * 100_000,
-    "closed think": "</think>" * 100_000,
-    "tags": "<answer>" * 100_000,
-    "hashes": "####\n" * 100_000,
-    "spaces in a box": r"\boxed{" + " " * 50_000 + "}",
-    "prose": "lorem ipsum " * 80_000,
-}
-
-
-@pytest.mark.parametrize("gold", ["42", "x+1", r"\sqrt{2}", r"\begin{pmatrix}1\\2\end{pmatrix}"])
-@pytest.mark.parametrize("answer", INJECTIONS)
-def test_code_in_an_answer_is_only_text(
-    gold: str, answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    prepared = GRADER.prepare(MathSpec(answer=gold))
-    for completion in (answer, rf"\boxed{{{answer}}}", f"The answer is {answer}"):
-        assert GRADER.judge(completion, prepared).reward == 0
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_source_of_the_verifier_calls_an_evaluator() -> None:
-    forbidden = {"eval", "exec", "compile", "sympify", "parse_expr", "parse_latex", "lambdify", "pickle", "S"}
-    forbidden |= {"marshal", "subprocess", "system", "popen", "__import__", "nsimplify"}
-    for source in SOURCES:
-        tree = ast.parse(source.read_text())
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        attributes = {
-            node.attr
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "re")
-        }
-        imported = {
-            alias.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for alias in node.names
-        }
-        assert not (names | attributes | imported) & forbidden, source.name
-
-
-def test_no_code_is_compiled_and_no_process_or_file_opened_while_attacks_are_graded() -> None:
-    golds = [GRADER.prepare(MathSpec(answer=gold)) for gold in ("42", r"\sqrt{x^2}+1")]
-    GRADER.judge(r"\boxed{1+|x|}", golds[1])  # SymPy is imported and warm
-    watched = {
-        "compile",
-        "exec",
-        "os.system",
-        "subprocess.Popen",
-        "os.exec",
-        "os.fork",
-        "open",
-        "import",
-        "pickle.find_class",
+MATH = sorted(Path(rlvr.verifier.math.__file__).parent.rglob("*.py"))
+REACHED = [*MATH, *(Path(module.__file__) for module in (text, forker, member, nursery, pool, wire) if module.__file__)]
+"""Every module that a candidate's text passes through."""
+EVALUATORS = frozenset(
+    {
+        *("eval", "exec", "compile", "__import__", "execfile", "runpy", "codeop"),
+        *("sympify", "parse_expr", "parse_latex", "parse_mathematica", "lambdify", "nsimplify", "S", "sympy_parser"),
+        *("pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml", "literal_eval"),
+        *("subprocess", "system", "popen", "spawnl", "spawnv", "execv", "execve", "posix_spawn", "pty"),
     }
+)
+LOADERS = frozenset({"import_module", "create_subprocess_exec", "create_subprocess_shell"})
+STARTS_WORKERS = {"nursery.py": {"import_module"}, "forker.py": {"create_subprocess_exec", "subprocess"}}
+"""Runs before there is any candidate, on names from `registry`."""
+
+
+@pytest.mark.parametrize("source", REACHED, ids=lambda source: f"{source.parent.name}/{source.name}")
+def test_no_module_that_candidate_text_reaches_names_an_evaluator(source: Path) -> None:
+    tree = ast.parse(source.read_text())
+    named: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name):
+                named.add(name)
+            case ast.Attribute(value=ast.Name(id="re"), attr="compile"):
+                pass
+            case ast.Attribute(attr=name):
+                named.add(name)
+            case ast.Import(names=names):
+                named |= {part for alias in names for part in alias.name.split(".")}
+            case ast.ImportFrom(module=module, names=names):
+                named |= {alias.name for alias in names} | set((module or "").split("."))
+            case ast.Constant(value=str(name)):
+                named |= {name} & (EVALUATORS - {"S"})
+    found = named & (EVALUATORS | LOADERS)
+    assert found <= STARTS_WORKERS.get(source.name, set())
+
+
+@contextmanager
+def audited() -> Iterator[list[str]]:
+    """What the interpreter reports meanwhile of code compiled or run, files and processes opened, modules loaded."""
+    watched = ("compile", "exec", "open", "import", "pickle", "marshal", "os.", "subprocess", "socket", "ctypes")
     seen: list[str] = []
     active = True
 
-    def watch(event: str, _: tuple[object, ...]) -> None:
-        if active and event in watched:
-            seen.append(event)
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if active and event.startswith(watched):
+            seen.append(f"{event} {arguments}"[:200])
 
     sys.addaudithook(watch)  # cannot be removed again, hence `active`
     try:
-        for answer in INJECTIONS:
-            for gold in golds:
-                GRADER.judge(rf"\boxed{{{answer}}}", gold)
+        yield seen
     finally:
         active = False
+
+
+def golds() -> list[MathGold]:
+    """Golds of different kinds."""
+    answers = ("42", r"\sqrt{x^2}+1", r"\begin{pmatrix}1\\2\end{pmatrix}", r"\{1,2\}", "x>3", r"2\pi", "B")
+    return [GRADER.prepare(MathSpec(answer=answer)) for answer in answers]
+
+
+def attack_everything(targets: list[MathGold]) -> None:
+    """The attacks as completions and as golds, and answers that SymPy has to settle."""
+    for answer, right, wrong in TRIPLES:
+        gold = GRADER.prepare(MathSpec(answer=answer))
+        GRADER.judge(rf"\boxed{{{right}}}", gold)
+        GRADER.judge(rf"\boxed{{{wrong}}}", gold)
+    for attack in ATTACKS:
+        completion = attack.text
+        for gold in targets:
+            GRADER.judge(completion, gold)
+    for answer in (*CODE, *HUGE.values()):
+        for form in ("%s", r"\boxed{%s}", "The answer is %s", "<answer>%s</answer>", "#### %s", r"\boxed{\text{%s}}"):
+            for gold in targets:
+                GRADER.judge(form % answer, gold)
+        try:
+            GRADER.judge(r"\boxed{42}", GRADER.prepare(MathSpec(answer=answer)))
+        except InvalidSpec:
+            continue
+
+
+def test_no_code_is_compiled_and_no_process_or_file_opened_while_attacks_are_graded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    targets = golds()
+    attack_everything(targets)  # what SymPy imports late is imported now
+    with audited() as seen:
+        attack_everything(targets)
     assert seen == []
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("gold", ["42", "x+1", r"\sqrt{2}", r"\sqrt{x}+1"])
-@pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE.keys())
-def test_huge_values_are_refused_and_never_built(gold: str, answer: str) -> None:
-    prepared = GRADER.prepare(MathSpec(answer=gold, allow_unevaluated=True))
-    started = time.process_time()
-    grade = GRADER.judge(rf"\boxed{{{answer}}}", prepared)
-    assert time.process_time() - started < 5  # orders of magnitude above what it takes, and below a hang
-    assert grade.reward == 0
+def test_sympy_is_never_given_a_string_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way into SymPy's parser ends in `parse_expr`; `sympify` reads strings by it."""
+    targets = golds()
 
+    def refuse(code: object, *_: object, **__: object) -> None:
+        raise AssertionError(f"SymPy was asked to read {code!r}")
 
-@pytest.mark.parametrize("completion", LONG.values(), ids=LONG.keys())
-def test_long_completions_take_linear_time(completion: str) -> None:
-    prepared = GRADER.prepare(MathSpec(answer="42"))
-    started = time.process_time()
-    grade = GRADER.judge(completion, prepared)
-    assert time.process_time() - started < 2
-    assert grade.reward == 0
+    monkeypatch.setattr(sympy_parser, "parse_expr", refuse)
+    monkeypatch.setattr(sympy_parser, "eval_expr", refuse)
+    with pytest.raises(AssertionError):
+        sympy.sympify("x+1")
+    attack_everything(targets)
 
 
 def test_completion_over_the_cap_is_refused_unread() -> None:

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ import pytest
 from rlvr.v1 import verifier_pb2 as pb
 from rlvr.verifier.pool import Pool, PoolLimits
 from rlvr.verifier.pool.forker import Forker
+from rlvr.verifier.pool.member import Task
 
 DEADLINE_S = 0.4
 
@@ -125,6 +128,108 @@ async def test_a_worker_that_leaves_the_pool_is_dead(pool: Pool, forker: Forker)
     while {child.pid for child in nursery.children()} - {member.pid for member in pool._members}:
         assert time.monotonic() < deadline, "a worker lives on outside of the pool"
         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("completion", "outcome", "reason"),
+    [
+        ("spawn and burn", pb.OUTCOME_INCORRECT, pb.REASON_TIME_LIMIT),
+        ("spawn and die", pb.OUTCOME_ERROR, pb.REASON_GRADER_CRASHED),
+        ("fork and die", pb.OUTCOME_ERROR, pb.REASON_GRADER_CRASHED),
+    ],
+)
+async def test_what_a_worker_has_started_ends_with_it(
+    pool: Pool, tmp_path: Path, completion: str, outcome: pb.Outcome, reason: pb.Reason
+) -> None:
+    marker = tmp_path / "marker"
+    verdict = await grade(pool, completion, marker=str(marker))
+    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+    children = [int(line) for line in marker.read_text().splitlines() if line.isdecimal()]
+    assert children
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in children):
+        assert time.monotonic() < deadline, "a child of a worker lives on"
+        await asyncio.sleep(0.02)
+    assert (await grade(pool, "42")).outcome == pb.OUTCOME_CORRECT
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_worker_that_ran_out_of_memory_grades_nothing_more(forker: Forker) -> None:
+    pool = Pool("hostile", forker, PoolLimits(workers=1, memory_mb=128))
+    await pool.start()
+    (first,) = pool._members
+    verdicts = await asyncio.gather(*(grade(pool, text) for text in ["42", "eat", "42", "42"]))
+    (second,) = pool._members
+    await pool.close()
+    assert [verdict.outcome for verdict in verdicts] == [
+        *(pb.OUTCOME_CORRECT, pb.OUTCOME_INCORRECT, pb.OUTCOME_CORRECT, pb.OUTCOME_CORRECT)
+    ]
+    assert first.pid != second.pid
+
+
+async def test_a_worker_that_has_grown_is_replaced_before_it_fails_anybody(
+    forker: Forker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlvr.verifier.pool.pool._MEMORY_CHECK_S", 0.0)
+    pool = Pool("hostile", forker, PoolLimits(workers=1, memory_mb=128))
+    await pool.start()
+    (first,) = pool._members
+    deadline = time.monotonic() + 20
+    while first in pool._members:
+        verdict = await grade(pool, "hoard")  # 40 MB each: after the second it is over half of its cap
+        assert verdict.reason == pb.REASON_NOT_EQUIVALENT
+        while first in pool._members and first.memory() - first.memory_at_fork > 64 << 20:
+            assert time.monotonic() < deadline, "it was not replaced"
+            await asyncio.sleep(0.005)
+    assert (await grade(pool, "42")).outcome == pb.OUTCOME_CORRECT
+    await pool.close()
+
+
+async def test_the_kernel_ends_a_worker_that_nobody_watches(forker: Forker) -> None:
+    lost = asyncio.Event()
+    member = await forker.fork("hostile", 128, 1, lambda *_: None, lambda _: lost.set())
+    future: asyncio.Future[pb.Verdict] = asyncio.get_running_loop().create_future()
+    body = pb.VerifyItem(completion="burn", spec_json='{"answer": "42"}').SerializeToString()
+    member.give([Task(1, body, future, 0.0, 0.0)])
+    await asyncio.wait_for(lost.wait(), 60)
+    assert member.killed_for == ""
+
+
+async def test_grade_may_be_awaited_in_any_threads_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    started: Future[Pool] = Future()
+    done = threading.Event()
+
+    async def room() -> None:
+        forker = Forker({"hostile": "hostile_grader:HostileGrader"})
+        await forker.start()
+        pool = Pool("hostile", forker, PoolLimits(workers=2, deadline_s=DEADLINE_S))
+        await pool.start()
+        started.set_result(pool)
+        await asyncio.to_thread(done.wait)
+        await pool.close()
+        await forker.close()
+
+    async def ask(pool: Pool) -> list[pb.Outcome]:
+        return [verdict.outcome for verdict in await asyncio.gather(*(grade(pool, text) for text in ("42", "41") * 20))]
+
+    with ThreadPoolExecutor(4) as threads:
+        running = threads.submit(asyncio.run, room())
+        try:
+            pool = await asyncio.wrap_future(started)
+            others = [threads.submit(asyncio.run, ask(pool)) for _ in range(3)]
+            answers = [await ask(pool), *[await asyncio.wrap_future(other) for other in others]]
+            assert (await grade(pool, "burn")).reason == pb.REASON_TIME_LIMIT
+        finally:
+            done.set()
+            await asyncio.wrap_future(running)
+    assert answers == [[pb.OUTCOME_CORRECT, pb.OUTCOME_INCORRECT] * 20] * 4
 
 
 async def test_good_traces_among_hostile_ones_are_all_right(pool: Pool) -> None:

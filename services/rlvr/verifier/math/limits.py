@@ -26,6 +26,10 @@ MAX_BITS = 65_536
 """Size of an exact numerator or denominator (about 19,700 decimal digits)."""
 MAX_FACTORIAL = 3_000
 """Largest n in an evaluated n!."""
+MAX_TERMS = 200
+"""Terms that are added or multiplied to evaluate all sums and products of one expression."""
+MAX_TERM_NODES = 2_000
+"""Nodes of all those terms together."""
 MAX_ITEMS = 64
 """Items of a list, set, tuple, union or matrix."""
 MAX_DECADES = 1_000

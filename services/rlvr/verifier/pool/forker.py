@@ -50,10 +50,11 @@ class Forker:
         self,
         kind: str,
         memory_mb: int,
+        cpu_s: int,
         on_answer: Callable[[Member, Task, verifier_pb2.Verdict], None],
         on_lost: Callable[[Member], None],
     ) -> Member:
-        """A new worker.
+        """A new worker that may take so much memory in all and so much processor time for a task.
 
         Raises:
             ForkerLost: the nursery is gone; the next call starts another.
@@ -64,7 +65,7 @@ class Forker:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             page_fd = Page.create()
             try:
-                request = json.dumps({"kind": kind, "memory_mb": memory_mb}).encode()
+                request = json.dumps({"kind": kind, "memory_mb": memory_mb, "cpu_s": cpu_s}).encode()
                 reply = await self._ask(request, [theirs.fileno(), page_fd])
                 page = Page(page_fd)
                 pidfd = os.pidfd_open(reply["pid"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -12,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlvr.v1 import verifier_pb2
-from rlvr.verifier.pool.wire import Activity, Frames, Page, Phase, frame
+from rlvr.verifier.pool.wire import PAGE_SIZE, WORKING, Activity, Frames, Page, frame
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PIDFD_SIGNAL_PROCESS_GROUP = 4
+"""Flag of pidfd_send_signal(2), since Linux 6.9."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +63,8 @@ class Member(asyncio.Protocol):
     """At its present task for so long that another worker stands in for it."""
     retiring: bool = False
     """Gets no more tasks; ends when it has answered."""
+    memory_at_fork: int = 0
+    """Bytes of address space before it was given anything."""
     killed_for: str = ""
     """Why the pool killed it; empty when it did not."""
     is_lost: bool = False
@@ -70,6 +75,9 @@ class Member(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
+        self.memory_at_fork = self.memory()
+        # Should it die and leave a child that holds the socket, the socket would not tell.
+        asyncio.get_running_loop().add_reader(self.pidfd, self._died)
 
     def give(self, tasks: list[Task]) -> None:
         """Send tasks; they are answered in order."""
@@ -85,8 +93,13 @@ class Member(asyncio.Protocol):
             if task is not None:
                 self.on_answer(self, task, verifier_pb2.Verdict.FromString(body))
 
+    def _died(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.pidfd)
+        self.end()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
+        asyncio.get_running_loop().remove_reader(self.pidfd)
         self.on_lost(self)
         # Its socket may still hold tasks that were given to others since; nobody would watch it at those.
         self.end()
@@ -96,11 +109,19 @@ class Member(asyncio.Protocol):
     def progress(self) -> Progress | None:
         """What it is at, or None when it is idle. It may be at a task that was given to another since."""
         activity = self.page.read()
-        if activity.phase is Phase.IDLE:
+        if activity.phase not in WORKING:
             return None
         state, cpu_seconds = self._process_state()
         seconds = time.monotonic() - activity.started
         return Progress(activity, seconds, cpu_seconds - activity.cpu_at_start, state == "R")
+
+    def memory(self) -> int:
+        """Bytes of address space that it has now, which is what its cap counts; 0 when the process is gone."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[0]
+        except OSError:
+            return 0
+        return int(pages) * PAGE_SIZE
 
     def _process_state(self) -> tuple[str, float]:
         """The kernel's letter for what it does, and the CPU seconds it has used (proc(5), /proc/pid/stat)."""
@@ -116,9 +137,15 @@ class Member(asyncio.Protocol):
         self.end()
 
     def end(self) -> None:
-        """Kill the process, if there is one."""
+        """Kill the process and all that it has started: the nursery makes each worker the leader of a group."""
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            try:
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL, None, _PIDFD_SIGNAL_PROCESS_GROUP)
+            except OSError as failure:
+                if failure.errno != errno.EINVAL:
+                    raise
+                # An older kernel. It gives the number to nobody else as long as there is something to kill.
+                os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let it end by itself: it sees its socket close."""

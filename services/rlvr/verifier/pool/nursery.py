@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -47,20 +48,30 @@ def die_with_parent() -> None:
 class Worker:
     """Grades the tasks of one kind, one at a time, until its socket closes."""
 
-    def __init__(self, grader: Grader[Any, Any], sock: socket.socket, page: Page) -> None:
+    def __init__(self, grader: Grader[Any, Any], sock: socket.socket, page: Page, cpu_s: int) -> None:
         self._grader = grader
         self._sock = sock
         self._page = page
+        self._cpu_s = cpu_s
+        self._cpu_limit = 0
+        self._is_spent = False
         self._golds: OrderedDict[str, Any] = OrderedDict()
         self._answers = bytearray()
         self._flushed = 0.0
 
     def serve(self) -> None:
-        """Read tasks, write grades. Answers wait for each other for at most a millisecond."""
+        """Read tasks, write grades, until the socket closes or a task took all the memory.
+
+        Answers wait for each other for at most a millisecond.
+        """
         frames = Frames()
         while data := self._sock.recv(1 << 18):
             for task, body in frames.feed(data):
                 self._answers += frame(task, self._grade(task, body))
+                if self._is_spent:
+                    self._page.phase(Phase.SPENT)
+                    self._flush()
+                    return
                 if time.monotonic() - self._flushed > _FLUSH_S:
                     self._flush()
             self._flush()
@@ -72,8 +83,9 @@ class Worker:
 
     def _grade(self, task: int, body: bytes) -> bytes:
         item = verifier_pb2.VerifyItem.FromString(body)
-        begin = time.monotonic()
-        self._page.write(task, begin, time.process_time(), Phase.PREPARING)
+        begin, cpu = time.monotonic(), time.process_time()
+        self._page.write(task, begin, cpu, Phase.PREPARING)
+        self._limit_cpu(cpu)
         gold = self._gold(item.spec_json)
         if isinstance(gold, Grade):
             grade = gold
@@ -84,6 +96,13 @@ class Worker:
         verdict.duration_ms = (time.monotonic() - begin) * 1000
         self._page.phase(Phase.IDLE)
         return verdict.SerializeToString()
+
+    def _limit_cpu(self, used: float) -> None:
+        """Have the kernel end this process where the pool does not: should the room stand still."""
+        limit = int(used) + self._cpu_s
+        if limit != self._cpu_limit:
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+            self._cpu_limit = limit
 
     def _gold(self, spec_json: str) -> Any:
         """The prepared gold, from the cache if this spec was seen; a Grade when the spec cannot be graded."""
@@ -97,7 +116,8 @@ class Worker:
             gold = invalid(Reason.BAD_SPEC, explain(failure))
         except InvalidSpec as failure:
             gold = invalid(Reason(failure.reason), str(failure))
-        except (MemoryError, RecursionError):
+        except (MemoryError, RecursionError) as failure:
+            self._is_spent = isinstance(failure, MemoryError)
             return invalid(Reason.GOLD_UNPARSEABLE, "spec: too large or too deeply nested to be read")
         except Exception as failure:  # noqa: BLE001 - the boundary: a bug of ours is an error, never a score
             return error(Reason.GRADER_CRASHED, f"reading the spec raised {type(failure).__name__}: {failure}")
@@ -112,6 +132,7 @@ class Worker:
         try:
             return self._grader.judge(completion, gold)
         except MemoryError:
+            self._is_spent = True
             return incorrect(Reason.MEMORY_LIMIT, "reading the answer took more memory than a grader has")
         except RecursionError:
             return incorrect(Reason.TOO_LARGE, "the answer is nested too deeply")
@@ -128,15 +149,16 @@ def explain(failure: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _become_worker(grader: Grader[Any, Any], sock: socket.socket, page_fd: int, memory_mb: int) -> None:
-    """In the forked child: limits, then serve until the socket closes. Never returns."""
+def _become_worker(grader: Grader[Any, Any], sock: socket.socket, page: Page, memory_mb: int, cpu_s: int) -> None:
+    """In the forked child: a process group of its own, limits, then serve until the socket closes. Never returns."""
     try:
+        os.setpgid(0, 0)
         die_with_parent()
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         cap = held + memory_mb * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        Worker(grader, sock, Page(page_fd)).serve()
+        Worker(grader, sock, page, cpu_s).serve()
     except BaseException as failure:  # noqa: BLE001 - the child must not run the parent's code, whatever happens
         os.write(2, f"worker {os.getpid()}: {type(failure).__name__}: {failure}\n".encode(errors="replace"))
         os._exit(1)
@@ -170,7 +192,10 @@ def nursery(control: socket.socket, paths: dict[str, str]) -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            _become_worker(graders[request["kind"]], socket.socket(fileno=sock_fd), page_fd, request["memory_mb"])
+            grader, sock, page = graders[request["kind"]], socket.socket(fileno=sock_fd), Page(page_fd)
+            _become_worker(grader, sock, page, request["memory_mb"], request["cpu_s"])
+        with suppress(ProcessLookupError):  # Both do it, so that the group is there when either goes on.
+            os.setpgid(pid, pid)
         os.close(sock_fd)
         os.close(page_fd)
         control.send(json.dumps({"pid": pid}).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import time
 from collections import deque
@@ -18,14 +19,17 @@ from rlvr.core.verdict import Grade, Reason, error, incorrect
 from rlvr.v1 import verifier_pb2
 from rlvr.verifier.pool.forker import Forker, ForkerLost
 from rlvr.verifier.pool.member import Member, Progress, Task
-from rlvr.verifier.pool.wire import Phase
+from rlvr.verifier.pool.wire import WORKING, Phase
 from rlvr.verifier.wire import to_verdict
 
 log = get_logger("pool")
 
 _TICK_S = 0.01
+_PATIENCE = 3
+"""So many deadlines of wall time end a task whatever processor time it had."""
 _SLOW_S = 0.05
 """At its task for longer than this, a worker gets a stand-in, so that the next trace is graded at once."""
+_MEMORY_CHECK_S = 1.0
 _DEPTH = 8
 """Tasks a worker may hold, so that it need not wait for the pool between two of them."""
 
@@ -44,11 +48,12 @@ class PoolLimits:
     max_queue: int = 20_000
     """Tasks that may wait; more are refused."""
     recycle_after: int = 20_000
-    """Tasks after which a worker is replaced, against leaks."""
+    """Tasks after which a worker is replaced, against leaks. One that holds half of `memory_mb` is replaced sooner."""
 
 
 class Pool:
-    """Grades in worker processes. All methods belong to the event loop that called `start`.
+    """Grades in worker processes. `grade` may be awaited in any thread's event loop; `start` and `close` belong
+    to one, which must run as long as the pool does.
 
     The promise: a submitted task gets a verdict. A worker killed at its deadline while judging gives
     `incorrect`/`time_limit`; one that died, hung or stood still otherwise gives the task to another worker once,
@@ -65,6 +70,7 @@ class Pool:
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._log = log.bind(verifier=kind)
 
     async def start(self) -> None:
@@ -73,6 +79,7 @@ class Pool:
         Raises:
             Unavailable: no worker could be forked.
         """
+        self._loop = asyncio.get_running_loop()
         await asyncio.gather(*(self._fork() for _ in range(self._limits.workers)))
         if not self._members:
             raise Unavailable(f"no worker process for {self._kind} could be started; the log says why")
@@ -86,6 +93,12 @@ class Pool:
         Raises:
             Overloaded: too many tasks wait.
         """
+        assert self._loop is not None
+        if asyncio.get_running_loop() is self._loop:
+            return await self._grade(item, timeout_s)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._grade(item, timeout_s), self._loop))
+
+    async def _grade(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
         if len(self._queue) >= self._limits.max_queue:
             raise Overloaded(f"{len(self._queue)} traces already wait for {self._kind}", retry_after_seconds=1.0)
         now = time.monotonic()
@@ -169,14 +182,14 @@ class Pool:
         if self._closing:
             return
         at = member.page.read()
-        current = member.tasks.pop(at.task, None) if at.phase is not Phase.IDLE else None
+        current = member.tasks.pop(at.task, None) if at.phase in WORKING else None
         # The rest were never begun: back to the front, in order, with nothing held against them.
         self._queue.extendleft(sorted(member.tasks.values(), key=lambda task: -task.number))
         member.tasks.clear()
         if current is not None:
             self._lost_on(current, member)
         if not member.retiring or current is not None:
-            cause = member.killed_for or "died"
+            cause = member.killed_for or ("memory" if at.phase is Phase.SPENT else "died")
             metrics.POOL_RESTARTS.labels(self._kind, cause).inc()
             self._log.warning("worker lost", pid=member.pid, cause=cause)
         self._replenish()
@@ -196,10 +209,15 @@ class Pool:
             self._resolve(task, error(Reason.GRADER_CRASHED, "the grader died, twice"))
 
     async def _watch(self) -> None:
-        """Kill workers at their deadline; give slow ones a stand-in."""
+        """Kill workers at their deadline; give slow ones a stand-in; replace those that have grown."""
         overdue: dict[Member, int] = {}
+        grown: set[Member] = set()
+        memory_checked = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_S)
+            if time.monotonic() - memory_checked > _MEMORY_CHECK_S:
+                memory_checked = time.monotonic()
+                grown = self._retire_grown(grown)
             for member in list(self._members):
                 progress = member.progress()
                 if progress is None:
@@ -219,7 +237,7 @@ class Pool:
         so that a verdict does not depend on the load."""
         deadline_s = self._limits.deadline_s
         starved = progress.wants_cpu and not self._had_its_time(progress)
-        return progress.seconds > (3 * deadline_s if starved else deadline_s)
+        return progress.seconds > (_PATIENCE * deadline_s if starved else deadline_s)
 
     def _had_its_time(self, progress: Progress) -> bool:
         # The kernel counts in ticks of 10 ms; one is forgiven at each end.
@@ -261,6 +279,23 @@ class Pool:
         for member in able[self._limits.workers :]:
             self._retire(member)
 
+    def _retire_grown(self, seen: set[Member]) -> set[Member]:
+        """Replace workers that have grown and had at the last check, those in `seen`; the others that have now.
+
+        What a worker holds counts against the next completion's memory.
+        """
+        grown = {
+            member
+            for member in self._members
+            if member.memory() - member.memory_at_fork > self._limits.memory_mb * 2**20 / 2
+            and not (member.slow or member.retiring)
+        }
+        for member in grown & seen:
+            metrics.POOL_RESTARTS.labels(self._kind, "grown").inc()
+            self._log.warning("worker is replaced: it has grown", pid=member.pid)
+            self._retire(member)
+        return grown - seen
+
     def _retire(self, member: Member) -> None:
         member.retiring = True
         if not member.tasks:
@@ -278,7 +313,9 @@ class Pool:
 
     async def _fork(self) -> bool:
         try:
-            member = await self._forker.fork(self._kind, self._limits.memory_mb, self._answered, self._lost)
+            cpu_s = math.ceil(_PATIENCE * self._limits.deadline_s) + 1
+            memory_mb = self._limits.memory_mb
+            member = await self._forker.fork(self._kind, memory_mb, cpu_s, self._answered, self._lost)
         except ForkerLost as failure:
             self._log.error("no worker could be forked", error=str(failure))
             return False

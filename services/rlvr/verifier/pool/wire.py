@@ -22,6 +22,11 @@ class Phase(IntEnum):
     """Reading the spec: a failure here is not the candidate's."""
     JUDGING = 2
     """Reading the completion."""
+    SPENT = 3
+    """It ran out of memory at a task, has answered it, and ends: what it still holds could fail the next one."""
+
+
+WORKING = frozenset({Phase.PREPARING, Phase.JUDGING})
 
 
 def frame(task: int, body: bytes) -> bytes:

@@ -1,75 +1,170 @@
-"""Lists, sets, tuples, intervals, matrices and ratios."""
+"""Lists, sets, tuples, matrices and ratios."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
+from rlvr.verifier.math.comparing.exact import rational
+from rlvr.verifier.math.comparing.matching import in_order, unordered
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
 from rlvr.verifier.math.comparing.statements import assigned
-from rlvr.verifier.math.tree import Matrix, Node, Quotient, Ratio, Sequence, Union
+from rlvr.verifier.math.tree import (
+    EXPRESSIONS,
+    Chain,
+    Definition,
+    Labelled,
+    Matrix,
+    Node,
+    Number,
+    Quotient,
+    Ratio,
+    Sequence,
+    free_symbols,
+    substitute,
+)
 
-
-def _items(node: Node) -> tuple[Node, ...]:
-    if isinstance(node, Sequence):
-        return node.items
-    return node.parts if isinstance(node, Union) else (node,)
+_BASIS = (r"\vec{i}", r"\vec{j}", r"\vec{k}")
+_TUPLES = frozenset({"()", "[]", "<>"})
 
 
 def compare_sequences(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Match:
-    if isinstance(gold, Union) or isinstance(answer, Union):
-        alike = all(isinstance(side, Union) or _kind(side) == "list" for side in (gold, answer))
-        return _unordered(_items(gold), _items(answer), rules, compare) if alike else Match(False, "not the same set")
-    kinds = {_kind(gold), _kind(answer)}
+    """Lists, sets, tuples and intervals. A bare list stands for a set, a tuple or an order as well."""
+    if isinstance(gold, Matrix) or isinstance(answer, Matrix):
+        return compare_matrices(gold, answer, rules, compare)
+    gold, answer = _as_components(gold, answer), _as_components(answer, gold)
+    kinds = _kind(gold), _kind(answer)
     if "single" in kinds:
         return Match(False, "one value for several, or several for one")
-    if kinds <= {"list", "set"}:
-        return _unordered(_items(gold), _items(answer), rules, compare)
-    if len(kinds) == 2 and kinds != {"list", "()"}:
+    if kinds[0] != kinds[1] and "list" not in kinds:
         return Match(False, "delimiters of another meaning")
-    return _in_order(_items(gold), _items(answer), rules, compare)
+    if set(kinds) <= {"list", "set"}:
+        bare = replace(rules, keep_order=rules.keep_order and "set" not in kinds)
+        return _lists(_items(gold), _items(answer), bare, compare)
+    if kinds[0] != kinds[1] and not set(kinds) <= {"list", "()", "order"}:
+        return Match(False, "delimiters of another meaning")
+    names = _names(_items(gold)), _names(_items(answer))
+    if names[0] and names[1] and set(names[0]) == set(names[1]):
+        return _by_name(_items(gold), _items(answer), rules, compare)
+    return in_order(_items(gold), _items(answer), rules, compare)
+
+
+def _as_components(node: Node, other: Node) -> Node:
+    """3i + 4j as (3, 4), where the other side is a tuple; anything else as it is."""
+    if not isinstance(node, EXPRESSIONS) or not isinstance(other, Sequence) or not free_symbols(node) & set(_BASIS):
+        return node
+    size = len(other.items)
+    if not free_symbols(node) & set(_BASIS[size:]):
+        return Sequence("(", ")", tuple(_component(node, axis) for axis in _BASIS[:size]))
+    return node
+
+
+def _component(node: Node, axis: str) -> Node:
+    values = {name: Number(Fraction(name == axis)) for name in _BASIS}
+    component = substitute(node, values)
+    value = rational(component)
+    return component if value is None else Number(value)
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    assert isinstance(node, Sequence | Chain)
+    return node.items
 
 
 def _kind(node: Node) -> str:
+    if isinstance(node, Chain):
+        return "order"
     if not isinstance(node, Sequence):
         return "single"
     return {"": "list", "{}": "set"}.get(node.opening + node.closing, node.opening + node.closing)
 
 
-def _in_order(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
-    if len(gold) != len(answer):
-        return Match(False, "another number of items")
-    for position, (left, right) in enumerate(zip(gold, answer, strict=True), start=1):
-        match = compare(left, right, rules)
-        if not match:
-            return Match(False, f"item {position}: {match.detail}")
-    return Match(True)
+def _lists(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
+    names = _names(gold), _names(answer)
+    if names[0] and names[1]:
+        if set(names[0]) == set(names[1]):
+            return _by_name(gold, answer, rules, compare)
+        return in_order(gold, answer, rules, compare)
+    if names[1] and all(isinstance(item, Labelled) for item in answer):
+        # `Max = 2, Min = 1` where the gold only has the values.
+        values = [value for item in answer for value in _labelled_values(item)]
+        return unordered(gold, values, rules, compare)
+    if names[0] or names[1] or rules.keep_order:
+        return in_order(gold, answer, rules, compare)
+    return unordered(gold, answer, rules, compare)
 
 
-def _unordered(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
-    """Equal as multisets, taking for each item the first partner that fits (any one does: equality is transitive)."""
-    if len(gold) != len(answer):
-        return Match(False, "another number of items")
-    if all(assigned(item) for item in answer) and not any(assigned(item) for item in gold):
-        return _in_order(gold, answer, rules, compare)
-    left = list(gold)
-    for position, item in enumerate(answer, start=1):
-        partner = next((index for index, other in enumerate(left) if compare(other, item, rules)), None)
-        if partner is None:
-            return Match(False, f"item {position} is not among those asked for")
-        del left[partner]
-    return Match(True)
+def _names(items: tuple[Node, ...]) -> tuple[str, ...]:
+    """The names of items that all have one, each another; empty otherwise."""
+    names = tuple(filter(None, map(_name, items)))
+    return names if len(set(names)) == len(items) else ()
+
+
+def _name(item: Node) -> str:
+    match item:
+        case Labelled(label, _):
+            return label
+        case Definition(name, _, _):
+            return name
+    named = assigned(item)
+    return named[0] if named else ""
+
+
+def _by_name(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
+    found = {_name(item): item for item in answer}
+    return in_order(gold, [found[_name(item)] for item in gold], rules, compare)
+
+
+def _labelled_values(item: Node) -> tuple[Node, ...]:
+    assert isinstance(item, Labelled)
+    return item.value.items if isinstance(item.value, Sequence) and not item.value.opening else (item.value,)
 
 
 def compare_matrices(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Match:
-    if not (isinstance(gold, Matrix) and isinstance(answer, Matrix)):
+    """Matrices by shape and entries; a column or row is the tuple of its entries as well."""
+    if isinstance(gold, Matrix) and isinstance(answer, Matrix):
+        if (len(gold.rows), len(gold.rows[0])) != (len(answer.rows), len(answer.rows[0])):
+            return Match(False, "a matrix of another shape")
+        return in_order(sum(gold.rows, ()), sum(answer.rows, ()), rules, compare)
+    rows = _rows(gold), _rows(answer)
+    if rows[0] is None or rows[1] is None:
         return Match(False, "a matrix for a value or a value for a matrix")
-    if (len(gold.rows), len(gold.rows[0])) != (len(answer.rows), len(answer.rows[0])):
+    if len(rows[0]) != len(rows[1]):
         return Match(False, "a matrix of another shape")
-    return _in_order(sum(gold.rows, ()), sum(answer.rows, ()), rules, compare)
+    flat = len(rows[0]) == 1
+    if flat:
+        return in_order(rows[0][0], rows[1][0], rules, compare)
+    if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
+        return Match(False, "a matrix of another shape")
+    return in_order(sum(rows[0], ()), sum(rows[1], ()), rules, compare)
+
+
+def _rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
+    """The rows of a matrix, or of a tuple of tuples; a vector, however written, is one row."""
+    if isinstance(node, Matrix):
+        vector = len(node.rows) == 1 or len(node.rows[0]) == 1
+        return (sum(node.rows, ()),) if vector else node.rows
+    if not isinstance(node, Sequence) or node.opening + node.closing not in _TUPLES:
+        return None
+    if all(isinstance(item, Sequence) and item.opening + item.closing in _TUPLES for item in node.items):
+        return tuple(item.items for item in node.items if isinstance(item, Sequence))
+    return (node.items,)
 
 
 def compare_ratios(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Match:
+    """Ratios of two by their quotient, longer ones and times of day part by part."""
     clock = any(isinstance(side, Ratio) and side.clock for side in (gold, answer))
     parts = [side.parts if isinstance(side, Ratio) else (side,) for side in (gold, answer)]
+    if max(map(len, parts)) > 2 and not clock and len(parts[0]) == len(parts[1]):
+        return _proportional(parts[0], parts[1], rules, compare)
     if clock or max(map(len, parts)) > 2:
-        return _in_order(parts[0], parts[1], rules, compare)
+        return in_order(parts[0], parts[1], rules, compare)
     gold, answer = (Quotient(*side) if len(side) == 2 else side[0] for side in parts)
-    return compare(gold, answer, Rules(rules.match_units, rules.tolerance, allow_unevaluated=True))
+    return compare(gold, answer, replace(rules, allow_unevaluated=True))
+
+
+def _proportional(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
+    """a : b : c is 2a : 2b : 2c."""
+    exact = replace(rules, allow_unevaluated=True)
+    quotients = [[Quotient(part, side[0]) for part in side[1:]] for side in (gold, answer)]
+    return in_order(quotients[0], quotients[1], exact, compare)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from rlvr.verifier.math.limits import MAX_BITS, MAX_FACTORIAL, OverBudget, Unparseable
+from rlvr.verifier.math.comparing.arithmetic import modular_power, value_of
+from rlvr.verifier.math.limits import MAX_BITS, OverBudget, Unparseable
 from rlvr.verifier.math.tree import (
     Based,
+    BigOperator,
     Call,
     Negation,
     Node,
@@ -18,6 +20,7 @@ from rlvr.verifier.math.tree import (
     Ratio,
     Sum,
     Symbol,
+    walk,
 )
 
 
@@ -51,6 +54,11 @@ def number_form(node: Node) -> Fraction | None:
             return None if scale is None else _bounded(_literal(mantissa) * scale)
         case _:
             return None
+
+
+def has_operator(node: Node) -> bool:
+    """Whether a sum, product, integral or limit is still to be worked out in it."""
+    return any(isinstance(part, BigOperator) for part in walk(node))
 
 
 def _is_literal(node: Node) -> bool:
@@ -95,17 +103,16 @@ def rational(node: Node) -> Fraction | None:
             return _fold(factors, multiply=True)
         case Quotient(above, below):
             return _divide(rational(above), rational(below))
-        case Ratio((above, below), _):
+        case Ratio((above, below), False):
             return _divide(rational(above), rational(below))
         case Power(base, exponent):
             return _power(rational(base), rational(exponent))
-        case Call("factorial", (argument,)):
-            return _factorial(rational(argument))
-        case Call("abs", (argument,)):
-            inner = rational(argument)
-            return None if inner is None else abs(inner)
-        case Call("binomial", (above, below)):
-            return _binomial(rational(above), rational(below))
+        case Call("mod", (Power(base, exponent), modulus)):
+            return _modular_power(rational(base), rational(exponent), rational(modulus))
+        case Call(name, arguments):
+            values = [rational(argument) for argument in arguments]
+            known = [value for value in values if value is not None]
+            return value_of(name, known) if len(known) == len(values) else None
         case _:
             return None
 
@@ -138,27 +145,12 @@ def _power(base: Fraction | None, exponent: Fraction | None) -> Fraction | None:
     return base**exponent.numerator
 
 
-def _factorial(argument: Fraction | None) -> Fraction | None:
-    if argument is None or argument.denominator != 1 or argument < 0:
+def _modular_power(base: Fraction | None, exponent: Fraction | None, modulus: Fraction | None) -> Fraction | None:
+    if base is None or exponent is None or modulus is None:
         return None
-    if argument > MAX_FACTORIAL:
-        raise OverBudget(f"a factorial of more than {MAX_FACTORIAL}")
-    product = 1
-    for factor in range(2, argument.numerator + 1):
-        product *= factor
-    return Fraction(product)
-
-
-def _binomial(above: Fraction | None, below: Fraction | None) -> Fraction | None:
-    if above is None or below is None or above.denominator != 1 or below.denominator != 1:
+    if not base.denominator == exponent.denominator == modulus.denominator == 1:
         return None
-    if above < 0 or below < 0:
-        return None
-    if above > MAX_FACTORIAL:
-        raise OverBudget(f"a binomial coefficient of more than {MAX_FACTORIAL}")
-    from math import comb
-
-    return Fraction(comb(above.numerator, below.numerator))
+    return modular_power(base.numerator, exponent.numerator, modulus.numerator)
 
 
 def _bits(value: Fraction) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rlvr.verifier.math.spec import Tolerance
+from rlvr.verifier.math.spec import Tolerance, Units
 from rlvr.verifier.math.tree import Node
 
 
@@ -13,9 +13,17 @@ from rlvr.verifier.math.tree import Node
 class Rules:
     """The policies of a spec that comparison depends on."""
 
-    match_units: bool = True
+    units: Units = "convert"
     tolerance: Tolerance | None = None
     allow_unevaluated: bool = False
+    round_decimals: bool = True
+    bare_percent: bool = True
+    """Whether 50 may stand for 50%."""
+    keep_order: bool = False
+    """Whether bare lists are compared in order."""
+    any_variables: bool = False
+    optional_constant: bool = False
+    """Whether antiderivatives may differ by a constant that is not written."""
 
 
 @dataclass(frozen=True, slots=True)

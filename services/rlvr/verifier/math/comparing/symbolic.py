@@ -25,8 +25,14 @@ from rlvr.verifier.math.tree import (
     walk,
 )
 
-_FUNCTIONS = {"ln": "log", "abs": "Abs", "ceil": "ceiling"}
-"""Where SymPy's name is another than ours."""
+_NAMES = """
+    sqrt root log exp sin cos tan cot sec csc asin acos atan acot asec acsc sinh cosh tanh coth sech csch asinh acosh
+    atanh floor factorial binomial
+"""
+_FUNCTIONS = {name: name for name in _NAMES.split()} | {"ln": "log", "abs": "Abs", "ceil": "ceiling", "max": "Max"}
+_FUNCTIONS |= {"min": "Min", "sgn": "sign", "double_factorial": "factorial2"}
+"""Our name of a function -> SymPy's."""
+_KINDS = (Number, Based, Symbol, Constant, Negation, Percent, Sum, Product, Quotient, Power, Call)
 
 
 def proves_equal(first: Node, second: Node) -> bool:
@@ -48,6 +54,10 @@ def proves_equal(first: Node, second: Node) -> bool:
 def _within_budget(node: Node) -> bool:
     parts = list(walk(node))
     if len(parts) > MAX_SYMPY_NODES:
+        return False
+    if not all(isinstance(part, _KINDS) for part in parts):
+        return False
+    if any(isinstance(part, Call) and part.name not in _FUNCTIONS for part in parts):
         return False
     powers = [part.exponent for part in parts if isinstance(part, Power)]
     literals = [part for power in powers for part in walk(power) if isinstance(part, Number)]
@@ -77,6 +87,6 @@ def _build(node: Node, sympy: Any) -> Any:
         case Power(base, exponent):
             return sympy.Pow(_build(base, sympy), _build(exponent, sympy))
         case Call(name, arguments):
-            return getattr(sympy, _FUNCTIONS.get(name, name))(*(_build(argument, sympy) for argument in arguments))
+            return getattr(sympy, _FUNCTIONS[name])(*(_build(argument, sympy) for argument in arguments))
         case _:
             raise TypeError(f"{type(node).__name__} is not an expression")

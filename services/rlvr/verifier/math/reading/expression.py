@@ -1,10 +1,13 @@
 """Recursive descent over tokens: one formula, without lists, relations and units (see `parser`).
 
-    sum      = product (("+" | "-") product)*
+    sum      = product (("+" | "-") product)* ("mod" sum)?
     product  = factor (("*" | "/" | nothing) factor)*
     factor   = ("+" | "-")* atom postfix*
-    postfix  = "^" argument | "!" | "%" | "_" digits
-    atom     = number | mixed | symbol | constant | function | group | \\frac | \\sqrt | \\binom | bars | matrix
+    postfix  = "^" argument | "!" | "!!" | "%"
+    atom     = number | mixed | symbol | constant | function | operator | fraction | root | binomial | group
+
+`*`, `/` and juxtaposition bind alike and from the left, except that everything after a "/" up to the next "*"
+or juxtaposed factor is its denominator: 1/2x is x/2, and a/b/c is a/(bc).
 
 Every loop consumes a token and every recursion passes through `_nested`, so time is linear in the text and
 the tree is no deeper than its budget.
@@ -12,24 +15,20 @@ the tree is no deeper than its budget.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 
-from rlvr.verifier.math.limits import (
-    MAX_DEPTH,
-    MAX_ITEMS,
-    MAX_SCIENTIFIC_EXPONENT,
-    OverBudget,
-    Unparseable,
-)
+from rlvr.verifier.math.limits import MAX_DEPTH, OverBudget, Unparseable
+from rlvr.verifier.math.reading.functions import STARTERS, FunctionParser
+from rlvr.verifier.math.reading.groups import GroupParser, transposed
+from rlvr.verifier.math.reading.numerals import number_from, places_of
+from rlvr.verifier.math.reading.operators import OperatorParser
 from rlvr.verifier.math.reading.tokens import Token, split_letters
+from rlvr.verifier.math.reading.vocabulary import ACCENTS, BINOMIALS, FRACTIONS, OPERATORS
 from rlvr.verifier.math.tree import (
     Based,
     Call,
     Constant,
-    Matrix,
+    Dots,
     Negation,
     Node,
     Number,
@@ -37,95 +36,54 @@ from rlvr.verifier.math.tree import (
     Power,
     Product,
     Quotient,
-    Sequence,
+    Residue,
     Sum,
     Symbol,
 )
 
-_END = Token("end", "")
-_FRACTIONS = frozenset({r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
-_BINOMIALS = frozenset({r"\binom", r"\dbinom", r"\tbinom"})
 _POSTFIXES = frozenset({"^", "!", "%"})
-_INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan"}
-_PAIRED = {r"\lfloor": (r"\rfloor", "floor"), r"\lceil": (r"\rceil", "ceil")}
-_CLOSING = {"(": ")]", "[": ")]", r"\{": (r"\}",)}
-_ENVIRONMENT = re.compile(r"\\begin\{([pbvV]?matrix|array)\}")
+_MODULO = frozenset({r"\bmod", r"\pmod", "("})
+_TRANSPOSITION = frozenset({"T", "t", r"\top", r"\intercal"})
+_BEGINNINGS = frozenset({"symbol", "constant", "function", "letters"})
+_CARRIES_A_NUMBER = (Power, Call)
+"""After a power or n! a number may follow as a factor: 2^3 3^2, 3!2!."""
 
 
-def number_from(text: str) -> Fraction:
-    """The exact value of a number literal such as `1000`, `.5`, `42.` or `2.5e-3`.
-
-    Raises:
-        OverBudget: its exponent is out of bounds.
-    """
-    if text.isdigit():
-        return Fraction(int(text))
-    mantissa, _, exponent = text.lower().partition("e")
-    if exponent and (len(exponent) > 6 or abs(int(exponent)) > MAX_SCIENTIFIC_EXPONENT):
-        raise OverBudget(f"a number with exponent {exponent[:12]}")
-    whole, _, decimals = mantissa.partition(".")
-    value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals))
-    return value * Fraction(10) ** int(exponent) if exponent else value
-
-
-class ExpressionParser:
-    """A cursor over tokens. `parser.AnswerParser` adds what an answer has around its formulas."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
-        self.position = 0
-        self.depth = 0
-        self.in_bars = False
-
-    # cursor
-
-    def peek(self, ahead: int = 0) -> Token:
-        index = self.position + ahead
-        return self.tokens[index] if index < len(self.tokens) else _END
-
-    def take(self) -> Token:
-        token = self.peek()
-        self.position += 1
-        return token
-
-    def accept(self, *signs: str) -> str | None:
-        """The next token's text, taken, if it is one of these signs or commands."""
-        token = self.peek()
-        if token.kind in ("sign", "command") and token.text in signs:
-            self.position += 1
-            return token.text
-        return None
-
-    def expect(self, *signs: str) -> str:
-        found = self.accept(*signs)
-        if found is None:
-            raise Unparseable(f"expected {' or '.join(signs)} before {self.peek().text or 'the end'!r}")
-        return found
-
-    @contextmanager
-    def _nested(self) -> Iterator[None]:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise OverBudget(f"nested deeper than {MAX_DEPTH}")
-        yield
-        self.depth -= 1
-
-    # grammar
+class ExpressionParser(GroupParser, FunctionParser, OperatorParser):
+    """A formula. `statements.AnswerParser` adds what an answer has around its formulas."""
 
     def sum(self) -> Node:
         terms = [self.product()]
         while sign := self.accept("+", "-"):
             term = self.product()
             terms.append(Negation(term) if sign == "-" else term)
-        return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+        node = terms[0] if len(terms) == 1 else Sum(tuple(terms))
+        return self._modulo(node) if self.peek().text in _MODULO and self._modulo_follows() else node
+
+    def _modulo_follows(self) -> bool:
+        token = self.peek()
+        return token.text in (r"\bmod", r"\pmod") or (token.text == "(" and self.peek(1).text == r"\bmod")
+
+    def _modulo(self, node: Node) -> Node:
+        r"""`a \bmod m` is a number, `a \pmod m` and `a (mod m)` a class of numbers."""
+        with self._nested():
+            if self.accept("("):
+                self.take()
+                modulus = self.sum()
+                self.expect(")")
+                return Residue(node, modulus)
+            if self.take().text == r"\bmod":
+                return Call("mod", (node, self.product()))
+            return Residue(node, self.argument(whole_number=True))
 
     def product(self) -> Node:
         above: list[Node] = [self.factor()]
         below: list[Node] = []
         while True:
-            if sign := self.accept("*", "/"):
+            if (sign := self.peek().text) in ("*", "/") and self.peek(1).kind not in ("word", "unit"):
+                self.take()
                 (above if sign == "*" else below).append(self.factor())
-            elif self._starts_factor():
+            elif self._starts_factor() or self._starts_power(above[-1]):
                 above.append(self.factor())
             else:
                 break
@@ -137,13 +95,19 @@ class ExpressionParser:
     def _starts_factor(self) -> bool:
         """Whether a juxtaposed factor follows. Two numbers side by side are not a product."""
         token = self.peek()
-        if token.kind in ("symbol", "constant", "function", "letters"):
+        if token.kind in _BEGINNINGS:
             return True
         if token.kind == "sign":
-            return token.text in "([{" or (token.text == "|" and not self.in_bars)
-        if token.kind == "command":
-            return token.text in _FRACTIONS or token.text in _BINOMIALS or token.text in _PAIRED
-        return False
+            if token.text == "(":
+                return self.peek(1).text != r"\bmod"
+            return token.text in "[{" or (token.text == "|" and not self.in_bars) or token.text == r"\dots"
+        return token.kind == "command" and (token.text in STARTERS or token.text in OPERATORS)
+
+    def _starts_power(self, previous: Node) -> bool:
+        """Whether a number follows that can only be a factor: the 3^2 of 2^3 3^2, the 2! of 3!2!."""
+        return (
+            self.peek().kind == "number" and self.peek(1).text in ("^", "!") and isinstance(previous, _CARRIES_A_NUMBER)
+        )
 
     def factor(self) -> Node:
         negative = False
@@ -156,22 +120,40 @@ class ExpressionParser:
         if self.peek().text not in _POSTFIXES or self._degree_mark():
             return node
         if self.accept("^"):
-            node = Power(node, self.argument(whole_number=True))
+            node = self._raised(node)
         if self.peek() == ("sign", "!", self.peek().spaced):
-            self.take()
-            if self.peek().text == "!":
-                raise Unparseable("repeated factorials are not read")
-            node = Call("factorial", (node,))
+            node = self._factorial(node)
             if self.accept("^"):
                 node = Power(node, self.argument(whole_number=True))
         if self.accept("%"):
             node = Percent(node)
         return node
 
+    def _raised(self, node: Node) -> Node:
+        following = self.peek(1) if self.peek().text == "{" else self.peek()
+        if following.text in _TRANSPOSITION and (row := transposed(node)) is not None:
+            self.take_braced_text()
+            return row
+        return Power(node, self.argument(whole_number=True))
+
+    def _factorial(self, node: Node) -> Node:
+        self.take()
+        double = self.peek().text == "!" and bool(self.take())
+        if self.peek().text == "!":
+            raise Unparseable("repeated factorials are not read")
+        return Call("double_factorial" if double else "factorial", (node,))
+
     def _degree_mark(self) -> bool:
-        r"""Whether `^\circ` or `^{\circ}` follows: a unit, left to `parser`."""
+        r"""Whether `^\circ` or `^{\circ}` follows: a unit, left to `quantities`."""
         after = [self.peek(ahead).text for ahead in range(3)]
         return after[0] == "^" and (after[1] == r"\circ" or after[1:] == ["{", r"\circ"])
+
+    def _take_degree_mark(self) -> None:
+        self.expect("^")
+        braced = self.accept("{")
+        self.expect(r"\circ")
+        if braced:
+            self.expect("}")
 
     def argument(self, *, whole_number: bool = False) -> Node:
         r"""What `^`, `_` or `\frac` applies to: a braced group or one token.
@@ -180,9 +162,7 @@ class ExpressionParser:
         """
         with self._nested():
             if self.accept("{"):
-                node = self.sum()
-                self.expect("}")
-                return node
+                return self._rest_of_group()
             if whole_number:
                 return self._signed_atom()
             token = self.peek()
@@ -191,46 +171,98 @@ class ExpressionParser:
                 return Number(Fraction(int(token.text[0])))
             return self.atom()
 
+    def script(self) -> Node:
+        """A subscript or superscript that another may follow: a braced group or one token with its sign."""
+        with self._nested():
+            if self.accept("{"):
+                return self._rest_of_group()
+            negative = self.accept("+", "-") == "-"
+            # A letter alone: `k` of C^k_n has no subscript of its own.
+            if self.peek().kind in ("symbol", "letters"):
+                self.tokens[self.position : self.position + 1] = split_letters(self.peek())
+                node: Node = Symbol(self.take().text)
+            else:
+                node = self.atom()
+            return Negation(node) if negative else node
+
+    def _rest_of_group(self) -> Node:
+        node = self.sum()
+        if division := self.accept(r"\over", r"\choose"):
+            below = self.sum()
+            node = Quotient(node, below) if division == r"\over" else Call("binomial", (node, below))
+        self.expect("}")
+        return node
+
     def _signed_atom(self) -> Node:
         negative = False
         while sign := self.accept("+", "-"):
             negative ^= sign == "-"
         node = self.atom()
-        if self.accept("^"):
+        if self.peek().text == "^" and not self._degree_mark():
+            self.take()
             node = Power(node, self.argument(whole_number=True))
         return Negation(node) if negative else node
 
     def atom(self) -> Node:
-        with self._nested():
-            if self.peek().kind == "letters":
-                self.tokens[self.position : self.position + 1] = split_letters(self.peek())
-            token = self.take()
-            match token.kind:
-                case "number":
-                    return self._number(token)
-                case "symbol":
-                    return self._symbol(token)
-                case "constant":
-                    return Constant(token.text)
-                case "function":
-                    return self._function(token.text)
-                case "sign" | "command":
-                    return self._delimited(token.text)
-            raise Unparseable(f"expected a value before {token.text or 'the end'!r}")
+        # As `_nested` does, which takes longer than reading a number.
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise OverBudget(f"nested deeper than {MAX_DEPTH}")
+        node = self._value()
+        self.depth -= 1
+        return node
+
+    def _value(self) -> Node:
+        if self.peek().kind == "letters":
+            self.tokens[self.position : self.position + 1] = split_letters(self.peek())
+        token = self.take()
+        match token.kind:
+            case "number":
+                return self._number(token)
+            case "symbol":
+                return self._symbol(token)
+            case "constant":
+                return Symbol(token.text) if token.text in self.indices else Constant(token.text)
+            case "function":
+                return self._function(token.text)
+            case "based":
+                digits, _, base = token.text.partition("_")
+                return Based(int(digits, int(base)), int(base))
+            case "sign" | "command":
+                return self._sign_or_command(token.text)
+        raise Unparseable(f"expected a value before {token.text or 'the end'!r}")
+
+    def _sign_or_command(self, text: str) -> Node:
+        if text in FRACTIONS:
+            return Quotient(self.argument(), self.argument())
+        if text == r"\sqrt":
+            return self._root()
+        if text in BINOMIALS:
+            return self._binomial()
+        if text in OPERATORS:
+            return self._operator(text)
+        if text in ACCENTS:
+            return self._accented(text)
+        if text == r"\dots":
+            return Dots()
+        if text == "{" and self.accept("}"):
+            return self._prescripted()
+        if text == "_":
+            self.position -= 1
+            return self._prescripted()
+        return self._delimited(text)
 
     def _number(self, token: Token) -> Node:
         value = number_from(token.text)
         if not token.text.isdigit():
-            return Number(value)
-        if self.accept("_"):
-            return self._based(token.text)
+            return Number(value, places_of(token.text))
         fraction = self._fraction_of_mixed()
         return Number(value if fraction is None else value + fraction)
 
     def _fraction_of_mixed(self) -> Fraction | None:
         r"""The rest of `1 \frac12`, `1\frac{1}{2}` or `1 1/2`, taken; None if there is none."""
         token, start = self.peek(), self.position
-        if token.kind == "command" and token.text in _FRACTIONS:
+        if token.kind == "command" and token.text in FRACTIONS:
             # Arguments are split in place (`\frac12`), so look at a copy.
             ahead = ExpressionParser(self.tokens[start + 1 : start + 8])
             try:
@@ -247,147 +279,3 @@ class ExpressionParser:
                 self.position += 3
                 return Fraction(int(token.text), int(below_token.text))
         return None
-
-    def _based(self, digits: str) -> Node:
-        braced = self.accept("{")
-        token = self.take()
-        if braced:
-            self.expect("}")
-        if token.kind != "number" or not token.text.isdigit() or not 2 <= int(token.text) <= 10:
-            raise Unparseable("a subscript of a number is a base from 2 to 10")
-        base = int(token.text)
-        if any(int(digit) >= base for digit in digits):
-            raise Unparseable(f"not a numeral in base {base}")
-        return Based(int(digits, base), base)
-
-    def _symbol(self, token: Token) -> Node:
-        if not self.accept("_"):
-            return Symbol(token.text)
-        if not self.accept("{"):
-            return Symbol(f"{token.text}_{self.take().text}")
-        parts = []
-        while not self.accept("}"):
-            if self.peek().kind == "end":
-                raise Unparseable("unbalanced braces")
-            parts.append(self.take().text)
-        return Symbol(f"{token.text}_{''.join(parts)}")
-
-    def _function(self, name: str) -> Node:
-        if name == "sqrt":
-            return self._root()
-        base: Node | None = None
-        power: Node | None = None
-        if name == "log" and self.accept("_"):
-            base = self.argument(whole_number=self.peek().text == "10")
-        if self.accept("^"):
-            power = self.argument(whole_number=True)
-            if power == Negation(Number(Fraction(1))) and name in _INVERSE:
-                name, power = _INVERSE[name], None
-        operand = self._function_operand()
-        if name == "lg":
-            name, base = "log", Number(Fraction(10))
-        call = Call(name, (operand,) if base is None else (operand, base))
-        return call if power is None else Power(call, power)
-
-    def _function_operand(self) -> Node:
-        r"""A group alone, or `2x` as in `\sin 2x`: factors up to the next sign or function."""
-        if self.peek().text in ("(", "{", "["):
-            return self.atom()
-        factors = [self._postfix(self._signed_atom())]
-        while self._starts_factor() and self.peek().kind != "function" and self.peek().text not in "([":
-            factors.append(self._postfix(self.atom()))
-        return factors[0] if len(factors) == 1 else Product(tuple(factors))
-
-    def _root(self) -> Node:
-        degree: Node | None = None
-        if self.accept("["):
-            degree = self.sum()
-            self.expect("]")
-        operand = self.argument()
-        return Call("sqrt", (operand,)) if degree is None else Call("root", (operand, degree))
-
-    def _delimited(self, text: str) -> Node:
-        if text in _FRACTIONS:
-            return Quotient(self.argument(), self.argument())
-        if text in _BINOMIALS:
-            return Call("binomial", (self.argument(), self.argument()))
-        if text in _PAIRED:
-            closing, name = _PAIRED[text]
-            operand = self._free_of_bars()
-            self.expect(closing)
-            return Call(name, (operand,))
-        if text == "|" and not self.in_bars:
-            self.in_bars = True
-            operand = self.sum()
-            self.in_bars = False
-            self.expect("|")
-            return Call("abs", (operand,))
-        if text == "{":
-            return self._braced()
-        if text in _CLOSING:
-            return self._bracketed(text)
-        if text == r"\emptyset":
-            return Sequence("{", "}", ())
-        if environment := _ENVIRONMENT.fullmatch(text):
-            return self._matrix(environment[1])
-        raise Unparseable(f"cannot read {text!r} here")
-
-    def _free_of_bars(self) -> Node:
-        outer, self.in_bars = self.in_bars, False
-        node = self.sum()
-        self.in_bars = outer
-        return node
-
-    def _braced(self) -> Node:
-        """A LaTeX group, or in plain text a set."""
-        items = self._items()
-        self.expect("}")
-        return items[0] if len(items) == 1 else Sequence("{", "}", items)
-
-    def _bracketed(self, opening: str) -> Node:
-        if opening == r"\{" and self.accept(r"\}"):
-            return Sequence("{", "}", ())
-        items = self._items()
-        closing = self.expect(*_CLOSING[opening])
-        if opening == r"\{":
-            return Sequence("{", "}", items)
-        if len(items) == 1 and {opening: closing} in ({"(": ")"}, {"[": "]"}):
-            return items[0]
-        return Sequence(opening, closing, items)
-
-    def _items(self) -> tuple[Node, ...]:
-        outer, self.in_bars = self.in_bars, False
-        items = [self.item()]
-        while self.accept(",", ";"):
-            items.append(self.item())
-            if len(items) > MAX_ITEMS:
-                raise OverBudget(f"more than {MAX_ITEMS} items")
-        self.in_bars = outer
-        return tuple(items)
-
-    def item(self) -> Node:
-        """An item between delimiters; `parser` allows more than a formula."""
-        return self.sum()
-
-    def _matrix(self, environment: str) -> Node:
-        if environment == "array":
-            self.expect("{")
-            while not self.accept("}"):
-                if self.take().kind == "end":
-                    raise Unparseable("unbalanced braces")
-        rows: list[list[Node]] = [[]]
-        end = f"\\end{{{environment}}}"
-        cells = 0
-        while not self.accept(end):
-            rows[-1].append(self.sum())
-            cells += 1
-            if cells > MAX_ITEMS:
-                raise OverBudget(f"more than {MAX_ITEMS} items")
-            if self.accept("\\\\"):
-                rows.append([])
-            elif not self.accept("&") and self.peek().text != end:
-                raise Unparseable(f"expected & or {end}")
-        matrix = tuple(tuple(row) for row in rows if row)
-        if len({len(row) for row in matrix}) != 1:
-            raise Unparseable("a matrix with rows of different lengths")
-        return Matrix(matrix)

@@ -1,4 +1,4 @@
-"""Answer text to tree: decoration off, words told from formulas, and the rest to `statements`."""
+"""Answer text to tree: decoration off, words to `phrases`, formulas to `statements`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import re
 from fractions import Fraction
 
 from rlvr.verifier.math.limits import MAX_ANSWER_CHARS, OverBudget, Unparseable
+from rlvr.verifier.math.reading.calendar import calendar_answer
 from rlvr.verifier.math.reading.normalise import normalise
-from rlvr.verifier.math.reading.statements import AnswerParser
+from rlvr.verifier.math.reading.phrases import PLAIN_WORDS, read_phrase
+from rlvr.verifier.math.reading.statements import combined, read_statement
 from rlvr.verifier.math.reading.tokens import Token, tokenize
 from rlvr.verifier.math.tree import Negation, Node, Number, Sequence, Words
 
+_RATIO_SIGN = Token("sign", ":")
+"""What `3 to 1` means."""
 _INTEGER = re.compile(r"-?[0-9]{1,300}")
-_TEXT_WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|hbox|mathrm|mathbf)\s?\{([^{}]*)\}")
-_WORDS = re.compile(r"[^\W\d_]{2,}(?:[ '.-]{1,2}[^\W\d_]+){0,40}")
-_MATH_WORDS = frozenset(
-    {"pi", "infinity", "infty", "inf", "oo", "alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "sigma"}
-    | {"omega", "phi", "psi", "rho", "tau"}
+_REMARK = re.compile(
+    r"\s?\((?:(?P<order>from|in (?:this|that|the|increasing|decreasing|ascending|descending))|in (?:any|some)|rounded"
+    r"|approximately|approx|exact|exactly|in simplest|simplified)\b[a-z ,.-]{0,60}\)(?=\}?\Z)"
 )
-_NOT_A_NUMBER = frozenset({"nan", "null"})
-"""What missing values look like in a careless data set."""
-_NO_SOLUTION = frozenset(
-    {"no solution", "no solutions", "no real solution", "no real solutions", "empty set", "the empty set"}
-)
+"""`(rounded to two places)`; `(from shortest to tallest)` makes a list an order."""
 _ORDINAL = re.compile(r"(?<=[0-9])\^\{?(?:\\(?:text|mathrm)\{)?(?:st|nd|rd|th)\b\}{0,2}")
 """The raised letters of 12^{th}."""
 
@@ -42,20 +40,35 @@ def parse_answer(text: str) -> Node:
     text = _undecorated(normalise(text))
     if not text:
         raise Unparseable("empty")
-    words = _words(text)
-    if words is not None:
-        return words
-    tokens = tokenize(text)
+    remark = _REMARK.search(text) if text.endswith((")", ")}")) else None
+    if remark is not None:
+        text = text[: remark.start()] + text[remark.end() :]
+    node = calendar_answer(text) or read_phrase(text, _read_inner) or _read_formula(text)
+    if remark is not None and remark["order"] and isinstance(node, Sequence) and not node.opening:
+        return Sequence("(", ")", node.items)
+    return node
+
+
+def _read_inner(text: str) -> Node:
+    """What stands inside a phrase: a formula or plain words, no further phrase."""
+    text = _undecorated(text)
+    if PLAIN_WORDS.fullmatch(text):
+        return Words(text.casefold())
+    return _read_formula(text)
+
+
+def _read_formula(text: str) -> Node:
+    tokens = [_RATIO_SIGN if token.text == "to" else token for token in tokenize(text)]
     if not tokens:
         raise Unparseable("empty")
     if any(token.text in (r"\pm", r"\mp") for token in tokens):
         return _both_signs(tokens)
-    return AnswerParser(tokens).answer()
+    return read_statement(tokens)
 
 
 def number_node(text: str) -> Node:
     """A plain integer; negative ones in the shape the grammar gives them."""
-    return Negation(Number(Fraction(text[1:]))) if text[0] == "-" else Number(Fraction(text))
+    return Negation(Number(Fraction(int(text[1:])))) if text[0] == "-" else Number(Fraction(int(text)))
 
 
 def _undecorated(text: str) -> str:
@@ -71,32 +84,17 @@ def _undecorated(text: str) -> str:
     return text
 
 
-def _words(text: str) -> Node | None:
-    """The answer as words, if it is nothing but words."""
-    content = _TEXT_WRAPPER.sub(lambda match: f" {match[1]} ", text)
-    content = content.replace("$", " ").replace("~", " ").replace(r"\ ", " ").strip(" .,!")
-    content = " ".join(content.split())
-    folded = content.casefold()
-    if folded in _NOT_A_NUMBER:
-        raise Unparseable(f"{folded} is not an answer")
-    if folded in _NO_SOLUTION:
-        return Sequence("{", "}", ())
-    if _WORDS.fullmatch(content) and folded not in _MATH_WORDS:
-        return Words(folded)
-    return None
-
-
 def _both_signs(tokens: list[Token]) -> Node:
     r"""`a \pm b` is the list of a + b and a - b."""
     readings = []
     for plus, minus in (("+", "-"), ("-", "+")):
         signs = {r"\pm": plus, r"\mp": minus}
-        readings.append(AnswerParser([_replace(token, signs) for token in tokens]).answer())
+        readings.append(read_statement([_replace(token, signs) for token in tokens]))
     items: list[Node] = []
     for reading in readings:
         parts = reading.items if isinstance(reading, Sequence) and not reading.opening else (reading,)
         items += [part for part in parts if part not in items]
-    return Sequence("", "", tuple(items))
+    return combined(items, ["and"] * (len(items) - 1))
 
 
 def _replace(token: Token, signs: dict[str, str]) -> Token:

@@ -10,12 +10,28 @@ import re
 from typing import NamedTuple
 
 from rlvr.verifier.math.limits import MAX_LITERAL_DIGITS, OverBudget, Unparseable
-from rlvr.verifier.math.reading.units import AMBIGUOUS, SHORT_UNITS
+from rlvr.verifier.math.reading.units import (
+    AMBIGUOUS,
+    CURRENCY_SIGNS,
+    SHORT_UNITS,
+    SPACED_NOUNS,
+    SPACED_UNITS,
+    UPRIGHT_LETTERS,
+)
+from rlvr.verifier.math.reading.vocabulary import (
+    ALIASES,
+    COMMAND_FUNCTIONS,
+    CONSTANTS,
+    DROPPED,
+    FUNCTIONS,
+    GREEK,
+    UNIT_VECTORS,
+)
 
 
 class Token(NamedTuple):
     kind: str
-    """`number`, `symbol`, `constant`, `function`, `command`, `word`, `unit`, `letters` or `sign`.
+    """`number`, `based`, `symbol`, `constant`, `function`, `command`, `word`, `unit`, `letters` or `sign`.
 
     `letters` is a short word such as `ab`: a product in a formula, a word after a unit."""
     text: str
@@ -23,56 +39,46 @@ class Token(NamedTuple):
     """Whether white space stands before it."""
 
 
-_ALIASES = {
-    r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\div": "/", "÷": "/", "**": "^",
-    r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=",
-    r"\lt": "<", r"\gt": ">", r"\{": r"\{", r"\}": r"\}", r"\lbrace": r"\{", r"\rbrace": r"\}", r"\%": "%",
-    r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\mid": "|", r"\colon": ":", r"\lbrack": "[",
-    r"\rbrack": "]", r"\cupdot": r"\cup", r"\varnothing": r"\emptyset", r"\arc": "",
-}  # fmt: skip
-_SIZES_AND_SPACES = r"""
-    \left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \displaystyle
-    \textstyle \quad \qquad \limits \boxed \fbox \, \; \: \! \( \) \[ \]
-"""
-_DROPPED = frozenset(_SIZES_AND_SPACES.split())
-FUNCTIONS = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "tg": "tan",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "asin": "asin", "acos": "acos", "atan": "atan",
-    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "ln": "ln", "log": "log", "lg": "lg", "exp": "exp",
-    "sqrt": "sqrt", "abs": "abs", "floor": "floor", "ceil": "ceil",
-}  # fmt: skip
-_CONSTANTS = {"pi": "pi", "e": "e", "i": "i", "infinity": "infinity", "infty": "infinity", "inf": "infinity"}
-_CONSTANTS |= {"oo": "infinity"}
-_GREEK_NAMES = """
-    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau
-    upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell
-"""
-_GREEK = frozenset(_GREEK_NAMES.split())
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _SEPARATORS = frozenset({"and", "or"})
+_BEFORE_A_UNIT = frozenset({"number", "constant", "unit", "word", "letters"})
+_FORMULA = re.compile(r"\+|[^\s^eE({,=]\s*-")
+"""A sum: `2 m + 3` is no length."""
 
 _GROUPED = r"[0-9]{1,3}(?:(?:,\\!|\\,|\{,\}%s)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?"
 _PLAIN = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![0-9.]))?"
 _SCANNER = r"""
     (?P<space>\s+|~|\\\ )
   | (?P<newrow>\\\\)
-  | (?P<begin>\\(?:begin|end)\s?\{[a-z]+\*?\})
-  | (?P<blackboard>\\math(?:bb|cal)\s?\{[A-Z]\})
-  | (?P<text>\\(?:text|textbf|textit|textrm|mbox|hbox|mathrm|mathbf|mathit|operatorname\*?)\s?\{[^{}]*\})
-  | (?P<command>\\[A-Za-z]+|\\[{}%%$,;:!()\[\]])
+  | (?P<begin>\\(?:begin|end)\s?\{[A-Za-z]+\*?\})
+  | (?P<blackboard>\\math(?:bb|cal)\s?(?:\{\s?[A-Z]\s?\}|[A-Z](?![A-Za-z])))
+  | (?P<numeral>\\(?:repeating|based)\{[0-9A-Z.]*\}\{[0-9]+\})
+  | (?P<bold>\\(?:mathbf|boldsymbol|bm)(?:\s?\{[ijk]\}|\s[ijk](?![A-Za-z])))
+  | (?P<text>\\(?:text|textbf|textit|textrm|textnormal|texttt|mbox|hbox|mathrm|mathbf|mathit|mathsf|boldsymbol|bm
+      |operatorname\*?)\s?\{[^{}]*\})
+  | (?P<command>\\[A-Za-z]+|\\[{}%%$,;:!()\[\]|])
   | (?P<number>%s|%s)
   | (?P<word>[A-Za-z]+)
-  | (?P<sign>\*\*|<=|>=|[-+*/^_=<>(),;:|!%%&\[\]{}$.÷])
+  | (?P<sign>\*\*|<=|>=|[-+*/^_=<>(),;:|!%%&\[\]{}$.÷'"])
 """
 # A comma between digits groups thousands, except inside brackets, where it separates items.
 _OUTSIDE_BRACKETS = re.compile(_SCANNER % (_GROUPED % "|,", _PLAIN), re.VERBOSE)
 _INSIDE_BRACKETS = re.compile(_SCANNER % (_GROUPED % "", _PLAIN), re.VERBOSE)
+_APPLIED_TO_A_LETTER = re.compile(r"(sin|cos|tan|cot|sec|csc|ln|log|lg|exp|sqrt)(x|z|theta|alpha|beta|phi|pi)")
+"""`sinx`, `lnx` without a space; letters with which these are no English words."""
+_NAMED = "|".join(sorted((*FUNCTIONS, *GREEK, "pi"), key=len, reverse=True))
+_SPELT_FORMULA = re.compile(rf"(?:{'|'.join(sorted(FUNCTIONS, key=len, reverse=True))})(?: (?:{_NAMED}|[A-Za-z]))+")
 _GROUPING = re.compile(r"[^0-9.eE+-]")
+
+
+def spells_a_formula(words: str) -> bool:
+    """Whether words are a formula after all: `sin x cos x`, `lnx`."""
+    return bool(_SPELT_FORMULA.fullmatch(words) or _APPLIED_TO_A_LETTER.fullmatch(words))
 
 
 def split_letters(token: Token) -> list[Token]:
     """The variables of a `letters` token."""
-    return [Token("constant" if letter in _CONSTANTS else "symbol", letter) for letter in token.text]
+    return [Token("constant" if letter in CONSTANTS else "symbol", letter) for letter in token.text]
 
 
 def tokenize(text: str) -> list[Token]:
@@ -89,7 +95,9 @@ class _Scan:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[Token] = []
-        self.plain = "\\" not in text and "$" not in text
+        self.mathematics = "\\" in text and "$" not in text
+        """Whether this is a formula throughout; otherwise what stands between dollar signs is one."""
+        self.upright = False
         self.brackets = 0
         self.spaced = False
 
@@ -119,13 +127,26 @@ class _Scan:
         self._emit("command", text.replace(" ", "").replace("*", ""))
 
     def _blackboard(self, text: str) -> None:
-        self._emit("symbol", text.replace(" ", ""))
+        self._emit("symbol", f"{text[:7]}{{{text.strip('{} ')[-1]}}}")
 
     def _number(self, text: str) -> None:
         text = _GROUPING.sub("", text)
         if len(text) > MAX_LITERAL_DIGITS:
             raise OverBudget(f"a number of {len(text)} digits; the limit is {MAX_LITERAL_DIGITS}")
         self._emit("number", text)
+
+    def _numeral(self, text: str) -> None:
+        """A numeral that `numerals.rewrite_numerals` has put into one token."""
+        name, first, second = text.replace("}", "").split("{")
+        if len(first) + len(second) > MAX_LITERAL_DIGITS:
+            raise OverBudget(f"a number of more than {MAX_LITERAL_DIGITS} digits")
+        if name == r"\based":
+            self._emit("based", f"{first}_{second}")
+        else:
+            self._emit("number", f"{first}({second})")
+
+    def _bold(self, text: str) -> None:
+        self._emit("symbol", UNIT_VECTORS[text.rstrip("}")[-1]])
 
     def _sign(self, text: str) -> None:
         if text == "$":
@@ -136,34 +157,40 @@ class _Scan:
             self.brackets += 1
         elif text in ")]":
             self.brackets = max(0, self.brackets - 1)
-        return self._emit("sign", _ALIASES.get(text, text))
+        return self._emit("sign", ALIASES.get(text, text))
 
     def _dollar(self) -> None:
         # Delimiters come in pairs and vanish; one alone is a currency sign.
-        if self.text.count("$") % 2 and not any(token.text == r"\$" for token in self.tokens):
+        lone = (self.text.count("$") - self.text.count(r"\$")) % 2
+        if lone and not any(token.text == r"\$" for token in self.tokens):
             self._emit("sign", r"\$")
         else:
+            self.mathematics = not self.mathematics
             self.spaced = True
 
     def _command(self, text: str) -> None:
-        if text in _DROPPED:
+        if text in DROPPED:
             self.spaced = True
-        elif text in (r"\$", r"\pounds", r"\euro"):
+        elif text in CURRENCY_SIGNS:
             self._emit("sign", text)
-        elif text in _ALIASES:
-            alias = _ALIASES[text]
+        elif text in ALIASES:
+            alias = ALIASES[text]
             if alias == r"\{":
                 self.brackets += 1
             elif alias == r"\}":
                 self.brackets = max(0, self.brackets - 1)
             self._emit("sign", alias)
-        elif text[1:] in _CONSTANTS:
-            self._emit("constant", _CONSTANTS[text[1:]])
-        elif text[1:] in _GREEK:
+        elif text[1:] in CONSTANTS:
+            self._emit("constant", CONSTANTS[text[1:]])
+        elif text[1:] in GREEK:
             self._emit("symbol", text[1:])
-        elif text[1:] in FUNCTIONS:
-            self._emit("function", FUNCTIONS[text[1:]])
+        elif text == r"\sqrt":
+            self._emit("command", text)
+        elif text[1:] in COMMAND_FUNCTIONS:
+            self._emit("function", COMMAND_FUNCTIONS[text[1:]])
         else:
+            if text in (r"\langle", r"\rangle"):
+                self.brackets = max(0, self.brackets + (1 if text == r"\langle" else -1))
             self._emit("command", text)
 
     def _word(self, text: str, upright: bool = False) -> None:
@@ -172,24 +199,64 @@ class _Scan:
         if text in _ORDINALS and last is not None and (after_number or last.text == "}"):
             return
         if len(text) == 1:
-            if text in AMBIGUOUS and (upright or (after_number and self.spaced and self.plain)):
+            if self._is_unit_letter(text, upright):
                 self._emit("unit", text)
-            elif text in _CONSTANTS:
+            elif text in CONSTANTS:
                 self._emit("constant", text)
             else:
                 self._emit("symbol", text)
-        elif text in FUNCTIONS:
+        elif text in FUNCTIONS and not self._seconds(text, after_number):
             self._emit("function", FUNCTIONS[text])
-        elif text.lower() in _CONSTANTS:
-            self._emit("constant", _CONSTANTS[text.lower()])
-        elif text in _GREEK:
+        elif text == "mod":
+            self._emit("command", r"\bmod")
+        elif text in ("max", "min") and self.text.find(text + "(") >= 0:
+            self._emit("function", text)
+        elif applied := _APPLIED_TO_A_LETTER.fullmatch(text):
+            self._emit("function", FUNCTIONS[applied[1]])
+            self._word(applied[2])
+        elif text.lower() in CONSTANTS:
+            self._emit("constant", CONSTANTS[text.lower()])
+        elif text in GREEK:
             self._emit("symbol", text)
         elif text.lower() in _SEPARATORS:
-            self._emit("sign", ",")
-        elif len(text) > 3 or text in SHORT_UNITS or text.lower() in SHORT_UNITS or upright:
+            self._emit("sign", text.lower())
+        elif len(text) > 3 or upright or self._is_short_unit(text, after_number):
             self._emit("word", text)
         else:
             self._emit("letters", text)
+
+    def _in_text(self) -> bool:
+        """Whether a space in plain text stands here, and the text is no sum of letters."""
+        return self.spaced and not self.mathematics and not _FORMULA.search(self.text)
+
+    def _is_unit_letter(self, text: str, upright: bool) -> bool:
+        """Whether a letter is a unit: upright behind a value, or in plain text a space behind a number."""
+        if text not in UPRIGHT_LETTERS or not self.tokens:
+            return False
+        last = self.tokens[-1]
+        if upright or self.upright:
+            return self._behind_value(last) or (last.kind == "symbol" and text in AMBIGUOUS)
+        return text in AMBIGUOUS and (last.kind == "number" or last.text in ("}", ")")) and self._in_text()
+
+    def _is_short_unit(self, text: str, after_number: bool) -> bool:
+        """Likewise for two or three letters, which elsewhere are a product."""
+        if text in SHORT_UNITS or text.lower() in SHORT_UNITS:
+            return True
+        if text not in SPACED_UNITS and text.lower() not in SPACED_NOUNS:
+            return False
+        if self.upright:
+            return bool(self.tokens) and self._behind_value(self.tokens[-1])
+        return after_number and self._in_text()
+
+    def _behind_value(self, last: Token) -> bool:
+        if last.text in ("*", "/", "{"):  # `\frac{\text{m}}{\text{s}}` behind a number
+            before = self.tokens[-2].kind if len(self.tokens) > 1 else ""
+            return before in ("unit", "word") or (last.text == "{" and self.tokens[0].kind == "number")
+        return last.kind in _BEFORE_A_UNIT or last.text in ("}", ")", "]", "%")
+
+    def _seconds(self, text: str, after_number: bool) -> bool:
+        """Whether `sec` ends the text after a number: a time, not a secant."""
+        return text == "sec" and after_number and self.text.rstrip("$}). ").endswith("sec")
 
     def _text(self, text: str) -> None:
         content = text[text.index("{") + 1 : -1]
@@ -203,5 +270,8 @@ class _Scan:
             return
         nested = _Scan(content)
         nested.brackets = self.brackets
-        self.tokens.extend(nested.run())
+        nested.tokens = self.tokens
+        nested.upright = True
+        nested.spaced = self.spaced
+        nested.run()
         self.spaced = True

@@ -1,0 +1,124 @@
+"""Every M-row of the adversarial list has its outcome, and what is to be bounded is, in a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from math_attacks import ATTACKS, BOUNDED, HUGE, LONG, OPEN, Attack
+from rlvr.core.verdict import Grade, Outcome, invalid
+from rlvr.v1 import verifier_pb2 as pb
+from rlvr.verifier import registry
+from rlvr.verifier.math import MathGrader, MathSpec
+from rlvr.verifier.pool import Pool, PoolLimits
+from rlvr.verifier.pool.forker import Forker
+from rlvr.verifier.protocol import InvalidSpec
+from rlvr.verifier.wire import outcome_word, reason_word
+
+GRADER = MathGrader()
+MEMORY_MB = 256
+
+
+def numbered(attacks: list[Attack]) -> list[object]:
+    """The attacks as parameters: `M05.0`, `M05.1`, ..."""
+    return [
+        pytest.param(attack, id=f"{row}.{number}")
+        for row, group in itertools.groupby(sorted(attacks, key=lambda attack: attack.row), lambda attack: attack.row)
+        for number, attack in enumerate(group)
+    ]
+
+
+def grade(attack: Attack) -> Grade:
+    try:
+        gold = GRADER.prepare(MathSpec.model_validate(attack.spec))
+    except InvalidSpec as failure:
+        return invalid(failure.reason, str(failure))  # type: ignore[arg-type]
+    return GRADER.judge(attack.text, gold)
+
+
+def test_the_table_has_every_row_of_the_adversarial_list() -> None:
+    assert {attack.row for attack in ATTACKS + OPEN} == {f"M{number:02}" for number in range(1, 46)}
+
+
+@pytest.mark.parametrize("attack", numbered(ATTACKS))
+def test_a_row_of_the_adversarial_list_has_its_outcome(
+    attack: Attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = grade(attack)
+    assert given.outcome == attack.wanted, given
+    assert not attack.reason or given.reason == attack.reason, given
+    assert (given.reward is None) == (given.outcome is Outcome.INVALID)
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    """Real workers with a real math grader."""
+    forker = Forker({"math": registry.POOLED["math"]})
+    await forker.start()
+    pool = Pool("math", forker, PoolLimits(workers=2, deadline_s=2.0, memory_mb=MEMORY_MB))
+    await pool.start()
+    yield pool
+    await pool.close()
+    await forker.close()
+
+
+async def through(pool: Pool, attack: Attack) -> pb.Verdict:
+    return await pool.grade(pb.VerifyItem(completion=attack.text, spec_json=json.dumps(attack.spec)), 60)
+
+
+async def test_rows_about_hanging_and_memory_are_bounded_in_a_worker(pool: Pool) -> None:
+    before = {member.pid: psutil.Process(member.pid).memory_info().rss for member in pool._members}
+    attacks = [attack for attack in ATTACKS if attack.row in BOUNDED]
+    for attack, verdict in zip(
+        attacks, await asyncio.gather(*(through(pool, attack) for attack in attacks)), strict=True
+    ):
+        given = (outcome_word(verdict.outcome), reason_word(verdict.reason))
+        assert given[0] == attack.wanted, (attack.row, given, verdict.detail)
+        assert given[1] not in ("time_limit", "memory_limit"), (attack.row, "refused in time, not stopped by a limit")
+        assert not attack.reason or given[1] == attack.reason, (attack.row, given)
+    for attack, verdict in zip(OPEN, await asyncio.gather(*(through(pool, attack) for attack in OPEN)), strict=True):
+        assert outcome_word(verdict.outcome) in ("correct", "incorrect"), (attack.row, verdict.detail)
+    assert {member.pid for member in pool._members} == set(before), "no worker was lost"
+    for pid, rss in before.items():
+        assert psutil.Process(pid).memory_info().rss - rss < MEMORY_MB * 1024 * 1024
+    assert (await through(pool, Attack("", r"\boxed{42}"))).outcome == pb.OUTCOME_CORRECT
+
+
+@pytest.mark.parametrize("gold", ["42", "x+1", r"\sqrt{2}", r"\sqrt{x}+1", r"\{1,2\}", "x>3"])
+@pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE.keys())
+def test_a_huge_value_is_refused_and_never_built(gold: str, answer: str) -> None:
+    prepared = GRADER.prepare(MathSpec(answer=gold, allow_unevaluated=True))
+    started = time.process_time()
+    grade = GRADER.judge(rf"\boxed{{{answer}}}", prepared)
+    assert time.process_time() - started < 5  # orders of magnitude above what it takes, and below a hang
+    assert grade.reward == 0
+
+
+@pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE.keys())
+def test_a_huge_gold_is_read_or_refused_in_bounded_time(answer: str) -> None:
+    started = time.process_time()
+    try:
+        prepared = GRADER.prepare(MathSpec(answer=answer, allow_unevaluated=True))
+    except InvalidSpec as failure:
+        assert failure.reason == "gold_unparseable"
+    else:
+        GRADER.judge(rf"\boxed{{{answer}+1}}", prepared)
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("completion", LONG.values(), ids=LONG.keys())
+def test_a_long_completion_takes_linear_time(completion: str) -> None:
+    prepared = GRADER.prepare(MathSpec(answer="42"))
+    started = time.process_time()
+    grade = GRADER.judge(completion, prepared)
+    assert time.process_time() - started < 2
+    assert grade.reward == 0
