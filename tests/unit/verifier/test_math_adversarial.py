@@ -24,6 +24,12 @@ from rlvr.verifier.wire import outcome_word, reason_word
 
 GRADER = MathGrader()
 MEMORY_MB = 256
+KNOWN_POINTS = [
+    ("0.455162953878061937729171404498629271984100341796875", "1.3039100910259231458354634014540351927280426025390625"),
+    ("0.55292922744171679738656166591681540012359619140625", "1.7581622025069842951694454313837923109531402587890625"),
+    ("0.955934673199070772398044937290251255035400390625", "1.065493009676754976311485734186135232448577880859375"),
+]
+"""Real and imaginary parts of points at which expressions were once always compared."""
 
 
 def numbered(attacks: list[Attack]) -> list[object]:
@@ -57,6 +63,33 @@ def test_a_row_of_the_adversarial_list_has_its_outcome(
     assert not attack.reason or given.reason == attack.reason, given
     assert (given.reward is None) == (given.outcome is Outcome.INVALID)
     assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+@pytest.mark.parametrize("gold", ["x^2+1", r"\sin x", "e^x", r"\frac{1}{x+1}"])
+def test_an_answer_tuned_to_known_sample_points_is_wrong(gold: str) -> None:
+    nothing_there = "".join(f"(x-{real}-{imaginary}i)" for real, imaginary in KNOWN_POINTS)
+    prepared = GRADER.prepare(MathSpec(answer=gold))
+    assert GRADER.judge(rf"\boxed{{{gold}+{nothing_there}}}", prepared).reward == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("x", r"\max(x,-10^{9})"),
+        ("x", r"\min(x,10^{12})"),
+        ("x+1000000", "|x+1000000|"),
+        ("|x+1000000|", "x+1000000"),
+        ("x", r"\sqrt{(x+10^6)^2}-10^6"),
+        ("x+y", r"\max(x+y,-10^{9})"),
+        ("x", r"x+\lfloor\frac{|x|}{10^8}\rfloor"),
+        ("x", r"x\cdot\frac{|x+10^5|}{x+10^5}"),
+        ("x", "x+10^{-70}"),
+        ("x", r"x(1+10^{-70})"),
+        (r"\sin x", r"\sin(x+10^{-60})"),
+    ],
+)
+def test_formulas_that_differ_far_away_or_by_little_are_told_apart(gold: str, answer: str) -> None:
+    assert GRADER.judge(rf"\boxed{{{answer}}}", GRADER.prepare(MathSpec(answer=gold))).reward == 0
 
 
 @pytest.fixture

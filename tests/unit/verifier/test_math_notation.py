@@ -122,6 +122,7 @@ RIGHT = {
         (r"\int_0^1 f(x)\,dx", r"\int_{0}^{1} f(t) dt"), (r"2\int_0^x e^{-t^2}dt+1", r"1+2\int_0^x e^{-u^2}\,du"),
         (r"\lim_{x\to0}\frac{\sin x}{x}", r"\lim_{y \to 0} \frac{\sin y}{y}"),
         (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=1}^{\infty} \frac{1}{k^{2}}"),
+        (r"\int_0^1 (x+1)\,dx", r"\int_0^1 (1+t) \, dt"), (r"\lim_{n\to\infty} a_n", r"\lim_{m \to \infty} a_m"),
         (r"\int \frac{dx}{x}", r"\int \frac{dt}{t}"), (r"1+2+\cdots+n", r"1 + 2 + \ldots + n"),
         (r"\sum_{k=1}^n k = \frac{n(n+1)}{2}", r"\frac{n^2+n}{2}"),
     ],
@@ -137,7 +138,7 @@ RIGHT = {
         (r"\sqrt{1-x^2}", r"\sin(\arccos x)"), ("x^{1/3}", r"\sqrt[3]{x}"), (r"\sqrt{3+2\sqrt2}", r"1+\sqrt2"),
         (r"\sqrt[3]{7+5\sqrt2}", r"1+\sqrt2"), (r"\sqrt{x^3}", r"x\sqrt{x}"), (r"\ln a+\ln b", r"\ln(ab)"),
         (r"\sqrt{a}\sqrt{b}", r"\sqrt{ab}"), (r"2\ln x", r"\ln(x^2)"), ("x^{2/3}", r"\sqrt[3]{x^2}"),
-        (r"\frac{-1+i\sqrt3}{2}", r"e^{2\pi i/3}"), ("-2", "-2"),
+        (r"\frac{-1+i\sqrt3}{2}", r"e^{2\pi i/3}"),
     ],
     "implicit products": [
         ("2x^2+2x", "2x(x+1)"), ("xy", "yx"), ("x y", "yx"), ("xy", "y x"), (r"2\pi rh", r"2\pi r h"),

@@ -43,11 +43,14 @@ class MathSpec(Spec):
     answer: Answer | list[Answer]
     """The gold answer in LaTeX or plain text, or several of which any one is right."""
     units: Units = "convert"
-    """A unit may be left out on either side. Where both have one: `convert`: the quantities must be the same, in
-    whatever units (500 cm is 5 m, 60 km/h is 50/3 m/s, 68 F is 20 C, all exactly); 5 km is not 5 m, nor 5 s.
-    `match`: the units must be the same as well, under any of their names (5 m/s is 5 meters per second, 1 mL is
-    1 cm^3): 500 cm is not 5 m; degrees and radians are the exception (45 degrees is pi/4). `ignore`: units are not looked at. Nouns (7 goats) are no units: the number decides,
-    except in lists, where they say which number is whose."""
+    """A unit may be left out on either side. Where both have one:
+
+    `convert`: the quantities must be the same, in whatever units: 500 cm is 5 m, 60 km/h is 50/3 m/s, 68 F is 20 C,
+    all exactly; 5 km is not 5 m, nor is 5 s. `match`: the units must be the same as well, under any of their names
+    (5 m/s is 5 meters per second, 1 mL is 1 cm^3): 500 cm is not 5 m; degrees and radians are the exception (45
+    degrees is pi/4). `ignore`: units are not looked at.
+
+    Nouns (7 goats) are no units: the number decides, except in lists, where they say which number is whose."""
     tolerance: Tolerance | None = None
     """Left out, numbers are compared exactly."""
     allow_unevaluated: bool = False

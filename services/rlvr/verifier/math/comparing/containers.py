@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -24,6 +25,7 @@ from rlvr.verifier.math.tree import (
     substitute,
 )
 
+_COORDINATE = re.compile(r"[xyz]|[a-z]_[0-9]")
 _BASIS = (r"\vec{i}", r"\vec{j}", r"\vec{k}")
 _TUPLES = frozenset({"()", "[]", "<>"})
 
@@ -46,7 +48,14 @@ def compare_sequences(gold: Node, answer: Node, rules: Rules, compare: Compare) 
     names = _names(_items(gold)), _names(_items(answer))
     if names[0] and names[1] and set(names[0]) == set(names[1]):
         return _by_name(_items(gold), _items(answer), rules, compare)
-    return in_order(_items(gold), _items(answer), rules, compare)
+    return in_order(_items(gold), _by_custom(_items(answer), names[1] if not names[0] else ()), rules, compare)
+
+
+def _by_custom(items: tuple[Node, ...], names: tuple[str, ...]) -> tuple[Node, ...]:
+    """`y = 1, x = 2` in the order of (x, y), where the gold has no names to go by."""
+    if not names or not all(_COORDINATE.fullmatch(name) for name in names):
+        return items
+    return tuple(item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0]))
 
 
 def _as_components(node: Node, other: Node) -> Node:
@@ -90,7 +99,7 @@ def _lists(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compa
         values = [value for item in answer for value in _labelled_values(item)]
         return unordered(gold, values, rules, compare)
     if names[0] or names[1] or rules.keep_order:
-        return in_order(gold, answer, rules, compare)
+        return in_order(gold, _by_custom(answer, names[1] if not names[0] else ()), rules, compare)
     return unordered(gold, answer, rules, compare)
 
 

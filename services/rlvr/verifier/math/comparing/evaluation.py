@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import fields
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from rlvr.verifier.math.comparing.arithmetic import value_of
 from rlvr.verifier.math.comparing.exact import number_form, rational
 from rlvr.verifier.math.limits import MAX_DECADES, MAX_TERM_NODES, MAX_TERMS, OverBudget
 from rlvr.verifier.math.tree import (
+    NODES,
     Based,
     BigOperator,
     Bound,
@@ -26,6 +28,7 @@ from rlvr.verifier.math.tree import (
     Quotient,
     Sum,
     Symbol,
+    children,
     free_symbols,
     walk,
 )
@@ -58,11 +61,12 @@ def context() -> Any:
     return mpmath.mp.clone()
 
 
-def evaluate(node: Node, point: Point, digits: int, *, real: bool = False) -> tuple[Complex, int]:
+def evaluate(node: Node, point: Point, digits: int, *, real: bool = False, seed: str = "") -> tuple[Complex, int]:
     """The value with `digits` decimal digits, and the largest |log10| of a value on the way.
 
     Args:
         real: whether a root or logarithm that takes the value off the real line makes it undefined.
+        seed: what the values of unknown functions and of integrals are drawn from.
 
     Raises:
         Undefined: there is no value.
@@ -71,7 +75,7 @@ def evaluate(node: Node, point: Point, digits: int, *, real: bool = False) -> tu
     """
     mp = context()
     mp.dps = digits
-    evaluation = _Evaluation(mp, point, real)
+    evaluation = _Evaluation(mp, point, real, seed)
     try:
         value = evaluation.value(node)
     except ZeroDivisionError:
@@ -92,11 +96,27 @@ def is_opaque(node: Node) -> bool:
     return isinstance(node, Call) and node.name.endswith("()")
 
 
+def signature(node: Node) -> str:
+    """The node as text, the same for sums and products in another order."""
+    if isinstance(node, Sum | Product):
+        parts = sorted(map(signature, children(node)))
+        return f"{type(node).__name__}({','.join(parts)})"
+    values = (getattr(node, slot.name) for slot in fields(node) if slot.compare)
+    return f"{type(node).__name__}({','.join(map(_field_signature, values))})"
+
+
+def _field_signature(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({','.join(map(_field_signature, value))})"
+    return signature(value) if isinstance(value, NODES) else repr(value)
+
+
 class _Evaluation:
-    def __init__(self, mp: Any, point: Point, real: bool) -> None:
+    def __init__(self, mp: Any, point: Point, real: bool, seed: str) -> None:
         self.mp = mp
         self.point = point
         self.real = real
+        self.seed = seed
         self.bound: dict[int, int] = {}
         self.decades = 0
         self.num_terms = 0
@@ -307,11 +327,11 @@ class _Evaluation:
 
     def _opaque(self, operator: BigOperator) -> Complex:
         """A value of its own for each integral, limit or infinite sum; callers see to it that both sides have them."""
-        return self.mp.mpf(random.Random(repr(operator)).uniform(0.5, 2.0))
+        return self.mp.mpf(random.Random(self.seed + signature(operator)).uniform(0.5, 2.0))
 
     def _unknown(self, name: str, values: list[Complex]) -> Complex:
         """An arbitrary analytic function for each name, which satisfies no identity."""
-        source = random.Random(name)
+        source = random.Random(self.seed + name)
         total = self.mp.mpf(source.uniform(0.5, 2.0))
         for value in values:
             self._bound(value, MAX_DECADES)

@@ -17,16 +17,18 @@ What agreement says, by what the expressions are made of:
   which has a value for negative x too.
 
 Integrals, limits, infinite sums and unknown functions f(x) are equal to nothing but themselves.
+
+The points are other ones for every pair of expressions (see `sampling`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any
 
 from rlvr.verifier.math.comparing import sampling
-from rlvr.verifier.math.comparing.evaluation import Point, Undefined, context, evaluate, is_opaque
+from rlvr.verifier.math.comparing.evaluation import Point, Undefined, context, evaluate, is_opaque, signature
 from rlvr.verifier.math.limits import OverBudget, Unparseable
 from rlvr.verifier.math.tree import Call, Node, Number, free_symbols, walk
 
@@ -53,24 +55,22 @@ def agreement(first: Node, second: Node) -> Agreement:
         OverBudget: a constant expression's value is out of bounds.
         Unparseable: a constant expression has no value.
     """
-    symbols = sorted(free_symbols(first) | free_symbols(second))
-    digits = _digits(first, second)
     if _opaque_parts(first) != _opaque_parts(second):
         return Agreement.DIFFERENT
-    if not symbols:
+    pair = _Pair(first, second)
+    if not pair.symbols:
         try:
-            return Agreement.EQUAL if _agree_at(first, second, {}, digits) else Agreement.DIFFERENT
+            return Agreement.EQUAL if pair.agrees_at({}) else Agreement.DIFFERENT
         except Undefined as undefined:
             raise Unparseable(f"the expression has no value: {undefined}") from None
     if _either(sampling.is_about_complex_numbers, first, second):
-        return _agreement_at(sampling.points_of_all_quadrants(symbols), first, second, digits)
+        return pair.agreement_at(sampling.points_of_all_quadrants)
     if _either(sampling.has_branches, first, second):
-        found = _agreement_of_branches(symbols, first, second, digits)
+        found = _agreement_of_branches(pair)
     else:
-        found = _agreement_at(sampling.complex_points(symbols), first, second, digits)
+        found = pair.agreement_at(sampling.complex_points)
     if found is not Agreement.EQUAL and _meant_for_integers(first, second):
-        points = sampling.integer_points(symbols)
-        return _agreement_at(points, first, second, digits, num_enough=_ENOUGH_INTEGER_POINTS)
+        return pair.agreement_at(sampling.integer_points, num_enough=_ENOUGH_INTEGER_POINTS)
     return found
 
 
@@ -81,56 +81,75 @@ def _meant_for_integers(first: Node, second: Node) -> bool:
     return sampling.named_as_integers(first) and sampling.is_about_integers(second)
 
 
-def _agreement_of_branches(symbols: list[str], first: Node, second: Node, digits: int) -> Agreement:
-    if _either(lambda node: not sampling.takes_only_reals(node), first, second):
-        found = _agreement_at(sampling.real_points(symbols), first, second, digits)
-    else:
-        found = _agreement_at(sampling.real_points(symbols), first, second, digits, real=True)
-        if found is Agreement.UNDECIDED:
-            found = _agreement_at(sampling.real_points(symbols), first, second, digits)
+def _agreement_of_branches(pair: _Pair) -> Agreement:
+    found = Agreement.UNDECIDED
+    if sampling.takes_only_reals(pair.first) and sampling.takes_only_reals(pair.second):
+        found = pair.agreement_at(sampling.real_points, real=True)
+    if found is Agreement.UNDECIDED:
+        found = pair.agreement_at(sampling.real_points)
     return Agreement.PROBABLE if found is Agreement.EQUAL else found
 
 
-def _agreement_at(
-    points: Iterable[Point],
-    first: Node,
-    second: Node,
-    digits: int,
-    *,
-    real: bool = False,
-    num_enough: int = _ENOUGH_POINTS,
-) -> Agreement:
-    num_defined = 0
-    for point in points:
-        try:
-            if not _agree_at(first, second, point, digits, real=real):
-                return Agreement.DIFFERENT
-        except (Undefined, OverBudget):
-            continue
-        num_defined += 1
-    return Agreement.EQUAL if num_defined >= num_enough else Agreement.UNDECIDED
+class _Pair:
+    """Two expressions, the digits they are compared to, and the seed of the points they are compared at."""
+
+    def __init__(self, first: Node, second: Node) -> None:
+        self.first = first
+        self.second = second
+        self.symbols = sorted(free_symbols(first) | free_symbols(second))
+        self.seed = f"{signature(first)}={signature(second)}"
+        self.digits = _GUARD_DIGITS + _written_digits(first) + _written_digits(second)
+        if self.digits > _MAX_DIGITS:
+            raise OverBudget("an expression too long to compare numerically")
+
+    def agreement_at(
+        self,
+        points: Callable[[list[str], str], Iterable[Point]],
+        *,
+        real: bool = False,
+        num_enough: int = _ENOUGH_POINTS,
+    ) -> Agreement:
+        num_defined = 0
+        for point in points(self.symbols, self.seed):
+            try:
+                if not self.agrees_at(point, real=real):
+                    return Agreement.DIFFERENT
+            except (Undefined, OverBudget):
+                continue
+            num_defined += 1
+        return Agreement.EQUAL if num_defined >= num_enough else Agreement.UNDECIDED
+
+    def agrees_at(self, point: Point, *, real: bool = False) -> bool:
+        # A first look at low precision finds the decades that the values span, and most differences.
+        left, right, span = self.values_at(point, _GUARD_DIGITS, real=real)
+        if span < _GUARD_DIGITS // 4 and abs(left - right) > 1e-10 * (1 + abs(left)):
+            return False
+        left, right, _ = self.values_at(point, self.digits + 3 * span, real=real)
+        return bool(abs(left - right) <= context().mpf(10) ** -(self.digits - 10 + span))
+
+    def values_at(self, point: Point, digits: int, *, real: bool = False) -> tuple[Any, Any, int]:
+        """Both values, and the largest |log10| of a value on the way."""
+        left, span_left = evaluate(self.first, point, digits, real=real, seed=self.seed)
+        right, span_right = evaluate(self.second, point, digits, seed=self.seed)
+        return left, right, max(span_left, span_right)
 
 
 def proportional(first: Node, second: Node) -> bool:
     """Whether first = c * second for one constant c other than 0, at every sample point."""
-    symbols = sorted(free_symbols(first) | free_symbols(second))
-    digits = _digits(first, second)
     if _opaque_parts(first) != _opaque_parts(second):
         return False
-    mp = context()
+    pair, mp = _Pair(first, second), context()
     ratios = []
-    for point in sampling.complex_points(symbols):
+    for point in sampling.complex_points(pair.symbols, pair.seed):
         try:
-            above, _ = evaluate(first, point, digits)
-            below, _ = evaluate(second, point, digits)
+            above, below, _ = pair.values_at(point, pair.digits)
         except (Undefined, OverBudget):
             continue
-        mp.dps = digits
         if not above or not below:
             return False
         ratios.append(above / below)
-    mp.dps = digits
-    close = mp.mpf(10) ** (20 - digits)
+    mp.dps = pair.digits
+    close = mp.mpf(10) ** (20 - pair.digits)
     return len(ratios) >= _ENOUGH_POINTS and all(abs(r - ratios[0]) <= close * abs(ratios[0]) for r in ratios)
 
 
@@ -152,16 +171,10 @@ def _either(holds: Any, first: Node, second: Node) -> bool:
     return bool(holds(first) or holds(second))
 
 
-def _opaque_parts(node: Node) -> frozenset[Node | str]:
+def _opaque_parts(node: Node) -> frozenset[str]:
     """What has no value of its own: integrals and the like as they stand, unknown functions by their names."""
-    return frozenset(part.name if isinstance(part, Call) else part for part in walk(node) if is_opaque(part))
-
-
-def _digits(first: Node, second: Node) -> int:
-    digits = _GUARD_DIGITS + _written_digits(first) + _written_digits(second)
-    if digits > _MAX_DIGITS:
-        raise OverBudget("an expression too long to compare numerically")
-    return digits
+    parts = (part for part in walk(node) if is_opaque(part))
+    return frozenset(part.name if isinstance(part, Call) else signature(part) for part in parts)
 
 
 def _written_digits(node: Node) -> int:
@@ -172,16 +185,3 @@ def _written_digits(node: Node) -> int:
         if isinstance(part, Number):
             total += (part.value.numerator.bit_length() + part.value.denominator.bit_length()) // 3
     return total
-
-
-def _agree_at(first: Node, second: Node, point: Point, digits: int, *, real: bool = False) -> bool:
-    # A first look at low precision finds the decades that the values span, and most differences.
-    left, span_left = evaluate(first, point, _GUARD_DIGITS, real=real)
-    right, span_right = evaluate(second, point, _GUARD_DIGITS)
-    span = max(span_left, span_right)
-    if span < _GUARD_DIGITS // 4 and abs(left - right) > 1e-10 * (1 + abs(left)):
-        return False
-    precision = digits + 3 * span
-    left, _ = evaluate(first, point, precision, real=real)
-    right, _ = evaluate(second, point, precision)
-    return bool(abs(left - right) <= context().mpf(10) ** -(digits - 10 + span))

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from rlvr.verifier.math.comparing.exact import number_form
 from rlvr.verifier.math.comparing.numbers import compare_expressions
+from rlvr.verifier.math.comparing.rounding import written
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
 from rlvr.verifier.math.comparing.statements import variables_of
 from rlvr.verifier.math.reading.units import CURRENCIES, DEGREE, Measure, measure, readings, spelled
@@ -47,6 +48,8 @@ def compare_quantities(gold: Node, answer: Node, rules: Rules, compare: Compare)
     left, right = _quantity(gold), _quantity(answer)
     if _opposed(left, right):
         return Match(False, "the other direction")
+    if _money(left.unit) and written(right.value) is not None:
+        rules = replace(rules, round_decimals=False)  # cents are exact
     if rules.units == "ignore":
         return compare(left.value, right.value, rules)
     if left.unit and right.unit:

@@ -107,7 +107,7 @@ def compare_equations(gold: Node, answer: Node, rules: Rules, compare: Compare) 
     variables = [frozenset().union(*map(variables_of, equation.sides)) for equation in (gold, answer)]
     if variables[0] != variables[1] or "?" in variables[0]:
         return Match(False, "equations in different variables")
-    if len(variables[0]) < 2:
+    if len(variables[0]) < 2 and left:
         return Match(False, "an equation that is still to be solved")
     same = numeric.proportional(_difference(gold), _difference(answer))
     return Match(same, "the same equation" if same else "a different equation")

@@ -43,6 +43,7 @@ _PHRASES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("antwort", re.compile(r"antwort\s{0,2}(?::|ist\b|lautet\b)" + _OPENING)),
 )
 """A word that must be there, and the announcement that begins with it, on lower-cased text: both are fast to find."""
+_ASCII_PHRASES = tuple(phrase for phrase in _PHRASES if phrase[0].isascii())
 _IS_THE_ANSWER = re.compile(
     r"(?<=\s)(?:is|are)\s(?:the|our|my)\s(?:(?:final|correct)\s)?answers?\b(?=[*_]{0,3}(?:[.!\n]|\Z))"
 )
@@ -140,7 +141,7 @@ def _inverted(text: str, lower: str) -> Iterator[Assertion]:
 
 
 def _announcements(text: str, lower: str) -> Iterator[_Announcement]:
-    for word, pattern in _PHRASES:
+    for word, pattern in _ASCII_PHRASES if lower.isascii() else _PHRASES:
         if word not in lower:
             continue
         for match in deque(pattern.finditer(lower), maxlen=MAX_ANNOUNCEMENTS):

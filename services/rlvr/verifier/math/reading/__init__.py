@@ -1,7 +1,11 @@
 """Answer text to a typed tree.
 
-normalise   Unicode, escapes and markup to the ASCII and LaTeX that tokens are written in
+normalise   Unicode to the ASCII and LaTeX that tokens are written in, with
+            markup (damaged LaTeX, HTML) and numerals (0.1(6), 1A3_{16}, 1 000 000)
+vocabulary  the names and signs of mathematics
 tokens      text to tokens, in one pass
+cursor      a place in the tokens; the parts of the grammar that stand on it are
+            groups (brackets, matrices, cases), functions, operators (sums, integrals, limits)
 expression  one formula
 unit_parser, unit_phrase, units   the unit behind a value: its grammar, its words, the table of units
 quantities  formulas with units, currency, ratios

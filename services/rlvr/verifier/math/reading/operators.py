@@ -24,6 +24,7 @@ from rlvr.verifier.math.tree import (
     Sum,
     Symbol,
     Words,
+    free_symbols,
     substitute,
     walk,
 )
@@ -113,7 +114,11 @@ def _name(node: Node) -> str:
 def _bound(kind: str, variable: str, bounds: tuple[Node, ...], body: Node) -> BigOperator:
     parts = (part for node in (body, *bounds) for part in walk(node))
     level = 1 + max((part.level for part in parts if isinstance(part, Bound)), default=0)
-    return BigOperator(kind, level, bounds, substitute(body, {variable: Bound(level)}))
+    bound: dict[str, Node] = {variable: Bound(level)}
+    for name in free_symbols(body):
+        if name.endswith(f"_{variable}"):  # the index of a sequence
+            bound[name] = Symbol(f"{name.removesuffix(variable)}({level})")
+    return BigOperator(kind, level, bounds, substitute(body, bound))
 
 
 def _integrated(terms: list[Node], bounds: tuple[Node, ...]) -> Node:

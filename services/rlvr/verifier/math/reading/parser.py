@@ -11,11 +11,15 @@ from rlvr.verifier.math.reading.normalise import normalise
 from rlvr.verifier.math.reading.phrases import PLAIN_WORDS, read_phrase
 from rlvr.verifier.math.reading.statements import combined, read_statement
 from rlvr.verifier.math.reading.tokens import Token, tokenize
-from rlvr.verifier.math.tree import Negation, Node, Number, Sequence, Words
+from rlvr.verifier.math.tree import Negation, Node, Number, Quotient, Sequence, Words
 
 _RATIO_SIGN = Token("sign", ":")
 """What `3 to 1` means."""
 _INTEGER = re.compile(r"-?[0-9]{1,300}")
+_PLAIN = re.compile(
+    r"(-?)(?:([0-9]{1,100})\.([0-9]{1,100})|\\d?frac\{([0-9]{1,100})\}\{([0-9]{1,100})\}|([0-9]{1,100})/([0-9]{1,100}))"
+)
+"""What most answers that are no integer are: read here so that they cost little."""
 _REMARK = re.compile(
     r"\s?\((?:(?P<order>from|in (?:this|that|the|increasing|decreasing|ascending|descending))|in (?:any|some)|rounded"
     r"|approximately|approx|exact|exactly|in simplest|simplified)\b[a-z ,.-]{0,60}\)(?=\}?\Z)"
@@ -35,6 +39,8 @@ def parse_answer(text: str) -> Node:
     text = text.strip()
     if _INTEGER.fullmatch(text):
         return number_node(text)
+    if plain := _PLAIN.fullmatch(text):
+        return _plain_number(plain)
     if len(text) > MAX_ANSWER_CHARS:
         raise OverBudget(f"an answer of {len(text)} characters; the limit is {MAX_ANSWER_CHARS}")
     text = _undecorated(normalise(text))
@@ -69,6 +75,19 @@ def _read_formula(text: str) -> Node:
 def number_node(text: str) -> Node:
     """A plain integer; negative ones in the shape the grammar gives them."""
     return Negation(Number(Fraction(int(text[1:])))) if text[0] == "-" else Number(Fraction(int(text)))
+
+
+def _plain_number(match: re.Match[str]) -> Node:
+    """A decimal or a fraction of two integers, in the shape the grammar gives them."""
+    sign, whole, decimals, above, below, dividend, divisor = match.groups()
+    if dividend is not None:
+        return Quotient(number_node(sign + dividend), number_node(divisor))
+    if decimals is not None:
+        places = len(decimals)
+        node: Node = Number(Fraction(int(whole + decimals), 10**places), places)
+    else:
+        node = Quotient(number_node(above), number_node(below))
+    return Negation(node) if sign else node
 
 
 def _undecorated(text: str) -> str:
