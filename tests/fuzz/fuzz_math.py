@@ -67,6 +67,7 @@ GOLDS = [
         ("B", {"choices": {"A": "12", "B": r"\frac{1}{3}", "C": "x"}}),
         ("3.14159", {"tolerance": {"significant_digits": 3}}),
         ("May 1, 2023", {}),
+        (r"\binom{n}{2}", {}),
     )
 ]
 OPTIONS: list[dict[str, object]] = [

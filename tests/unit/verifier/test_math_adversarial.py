@@ -92,6 +92,52 @@ def test_formulas_that_differ_far_away_or_by_little_are_told_apart(gold: str, an
     assert GRADER.judge(rf"\boxed{{{answer}}}", GRADER.prepare(MathSpec(answer=gold))).reward == 0
 
 
+AT_THE_BUDGET = [
+    *("1e4999", "-1e4999", "1e-4999", "1e4999%", "1/1e4999", "1e4999:9999", "1e4999 cm", "x+1e4999", "1e4999x"),
+    *("(1e4999,1)", r"\{1e4999\}", "x>1e4999", "x=1e4999", "1e4999 and 1", r"1e4999^\circ", "f(x)=1e4999", "1e4999i"),
+    *(r"\sqrt{1e4999}", r"\sin 1e4999", "1e4999-1e4998", r"\$1e4999", "2^{16000}", r"2^{16000}\%", "3000!", "3000!:7"),
+    *(r"\frac{2^{16000}}{3^{9000}}", r"\binom{3000}{1500}", r"\log_{2}(2^{16000})", "1e4999 hours", "1e4999 million"),
+    r"\begin{pmatrix}1e4999\end{pmatrix}",
+]
+"""Numbers that are just about built: larger than Python turns into decimal text."""
+GOLDS = (
+    *("42", "x+1", r"\sqrt2", "12:30", "2:3", "5 m", "50%", "(1,2)", r"\{1,2\}", "x>3", "x=3", "f(x)=2x", "B", "1e400"),
+    *(
+        "1/3",
+        "3.14159",
+        "x^2+C",
+        r"45^\circ",
+        "May 1, 2023",
+        "1, 2",
+        "1+2i",
+        r"\$5",
+        r"\binom{n}{2}",
+        "1e4999",
+        "2^{16000}",
+        "x+1e4999",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"allow_unevaluated": True},
+        {"tolerance": {"relative": 0.01, "significant_digits": 5}, "variables": "any", "order": "given"},
+    ],
+    ids=["default", "unevaluated", "tolerant"],
+)
+def test_numbers_at_the_budget_get_a_score(options: dict[str, object]) -> None:
+    for answer in GOLDS:
+        try:
+            gold = GRADER.prepare(MathSpec.model_validate({"answer": answer, **options}))
+        except InvalidSpec:
+            continue
+        for text in AT_THE_BUDGET:
+            assert GRADER.judge(rf"\boxed{{{text}}}", gold).reward is not None
+
+
 @pytest.fixture
 async def pool() -> AsyncIterator[Pool]:
     """Real workers with a real math grader."""
@@ -126,7 +172,9 @@ async def test_rows_about_hanging_and_memory_are_bounded_in_a_worker(pool: Pool)
     assert (await through(pool, Attack("", r"\boxed{42}"))).outcome == pb.OUTCOME_CORRECT
 
 
-@pytest.mark.parametrize("gold", ["42", "x+1", r"\sqrt{2}", r"\sqrt{x}+1", r"\{1,2\}", "x>3"])
+@pytest.mark.parametrize(
+    "gold", ["42", "x+1", r"\sqrt{2}", r"\sqrt{x}+1", r"\binom{n}{3}", r"n!\ln x", "n!", r"\{1,2\}", "x>3", "6 m"]
+)
 @pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE.keys())
 def test_a_huge_value_is_refused_and_never_built(gold: str, answer: str) -> None:
     prepared = GRADER.prepare(MathSpec(answer=gold, allow_unevaluated=True))

@@ -97,7 +97,7 @@ PROSE: dict[str, str] = {
     "tags": "Some words. <answer>%s</answer>",
     "tags and a box": r"<answer>\boxed{%s}</answer>",
     "hashes": "Some words with 7.\n#### %s",
-    "bold": "So the final answer is **%s**.",
+    "bold": "So the final answer is **$%s$**.",
 }
 """Ways to assert an answer."""
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rlvr.core.verdict import Outcome
 from rlvr.verifier.math import MathGrader, MathSpec
+from rlvr.verifier.protocol import InvalidSpec
 
 GRADER = MathGrader()
 GOLDS = [
@@ -39,6 +40,19 @@ def test_any_jumble_of_mathematical_pieces_gets_a_scored_grade(text: str, which:
     assert grade.outcome in (Outcome.CORRECT, Outcome.INCORRECT)
     assert len(grade.extracted) < 500
     assert len(grade.detail) < 500
+
+
+@settings(max_examples=600, deadline=None)
+@given(MATHS | st.text(max_size=60))
+def test_any_gold_is_prepared_or_refused_as_unreadable(text: str) -> None:
+    try:
+        gold = GRADER.prepare(MathSpec(answer=text))
+    except InvalidSpec as failure:
+        assert failure.reason == "gold_unparseable"
+        assert str(failure).startswith("answer: ")
+    else:
+        assert GRADER.judge(r"\boxed{}", gold).reward == 0
+        assert GRADER.judge("", gold).reward == 0
 
 
 def latex(value: Fraction) -> str:

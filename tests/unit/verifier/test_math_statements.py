@@ -115,6 +115,8 @@ def test_wrong_statement_is_rejected(gold: str, answer: str) -> None:
 
 POLICIES = [
     # spec, gold, answer, reward
+    ({"variables": "any"}, "B", "A", 0), ({"variables": "any"}, "2a+b", "a+2b", 1),
+    ({"tolerance": {"absolute": 1}}, "12:30", "12:31", 0),
     ({"rounding": "exact"}, "30.52", r"\frac{1587}{52}", 0), ({"rounding": "exact"}, "1/3", "0.3333333333", 0),
     ({"percent": "exact"}, "50%", "50", 0), ({"percent": "exact"}, "50%", "0.5", 1),
     ({"percent": "exact"}, "50", "50%", 0), ({"order": "given"}, "1, 2, 3", "3, 2, 1", 0),

@@ -167,7 +167,7 @@ def compare_ratios(gold: Node, answer: Node, rules: Rules, compare: Compare) -> 
     if max(map(len, parts)) > 2 and not clock and len(parts[0]) == len(parts[1]):
         return _proportional(parts[0], parts[1], rules, compare)
     if clock or max(map(len, parts)) > 2:
-        return in_order(parts[0], parts[1], rules, compare)
+        return in_order(parts[0], parts[1], replace(rules, tolerance=None), compare)
     gold, answer = (Quotient(*side) if len(side) == 2 else side[0] for side in parts)
     return compare(gold, answer, replace(rules, allow_unevaluated=True))
 

@@ -108,7 +108,9 @@ def signature(node: Node) -> str:
 def _field_signature(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({','.join(map(_field_signature, value))})"
-    return signature(value) if isinstance(value, NODES) else repr(value)
+    if isinstance(value, Fraction):  # in base 16, which has no limit of digits
+        return f"{value.numerator:x}/{value.denominator:x}"
+    return signature(value) if isinstance(value, NODES) else str(value)
 
 
 class _Evaluation:

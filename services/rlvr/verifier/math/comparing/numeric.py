@@ -153,6 +153,23 @@ def proportional(first: Node, second: Node) -> bool:
     return len(ratios) >= _ENOUGH_POINTS and all(abs(r - ratios[0]) <= close * abs(ratios[0]) for r in ratios)
 
 
+def signs_of_domain(first: Node, second: Node) -> list[dict[str, int]]:
+    """The signs of the variables for which `first` is real at some sample point; all of them if it is nowhere."""
+    pair = _Pair(first, second)
+    points = list(sampling.real_points(pair.symbols, pair.seed))
+    real = [point for point in points if _is_real_at(first, point)]
+    signs = {tuple(1 if abs(value) == value else -1 for value in point.values()) for point in real or points}
+    return [dict(zip(pair.symbols, pattern, strict=True)) for pattern in sorted(signs, reverse=True)]
+
+
+def _is_real_at(node: Node, point: Point) -> bool:
+    try:
+        evaluate(node, point, _GUARD_DIGITS, real=True)
+    except (Undefined, OverBudget):
+        return False
+    return True
+
+
 def real_value(node: Node, digits: int = 30) -> Any | None:
     """The value of a constant expression as a real mpmath number; None if it is not real or not constant."""
     if free_symbols(node) or _opaque_parts(node):

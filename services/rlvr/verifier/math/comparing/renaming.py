@@ -37,17 +37,31 @@ def renamings(gold: Node, answer: Node, *, any_name: bool) -> Iterator[dict[str,
     Empty where the number of these letters differs, or where they are not of a kind that may be renamed.
     """
     expected, given = _letters(gold), _letters(answer)
+    if any_name:
+        yield from _all_renamings(gold, answer, expected, given)
+        return
     targets, sources = sorted(expected - given), sorted(given - expected)
     if not targets or len(targets) != len(sources) or len(targets) > _MAX_RENAMED:
         return
-    if not any_name and (set(targets) & _only_bare(gold) or set(sources) & _only_bare(answer)):
+    if set(targets) & _only_bare(gold) or set(sources) & _only_bare(answer):
         return
     parameters = _parameters(gold, expected)
     said = _qualified(gold) | _qualified(answer)
     for order in permutations(targets):
         pairs = list(zip(sources, order, strict=True))
-        if any_name or all(_may_rename(source, target, parameters, said) for source, target in pairs):
+        if all(_may_rename(source, target, parameters, said) for source, target in pairs):
             yield dict(pairs)
+
+
+def _all_renamings(
+    gold: Node, answer: Node, expected: frozenset[str], given: frozenset[str]
+) -> Iterator[dict[str, str]]:
+    """Every renaming, except of a lone letter: that may be the one of a choice."""
+    if len(expected) != len(given) or len(given) > _MAX_RENAMED or isinstance(answer, Symbol):
+        return
+    sources = sorted(given)
+    for order in permutations(sorted(expected)):
+        yield dict(zip(sources, order, strict=True))
 
 
 def _letters(node: Node) -> frozenset[str]:

@@ -40,7 +40,7 @@ class Decimal:
     @property
     def digits(self) -> int:
         """Significant digits."""
-        return len(str(abs(self.value) // self.unit)) if self.value else 0
+        return _num_digits(abs(self.value) // self.unit) if self.value else 0
 
 
 def written(node: Node) -> Decimal | None:
@@ -124,10 +124,17 @@ def rounded_to_digits(value: Fraction, digits: int) -> Fraction:
     """The value rounded half up to so many significant digits."""
     if not value:
         return value
-    exponent = len(str(value.numerator).lstrip("-")) - len(str(value.denominator))
-    if abs(value) < Fraction(10) ** exponent:
+    exponent = _num_digits(abs(value.numerator)) - _num_digits(value.denominator)
+    while abs(value) < Fraction(10) ** exponent:
         exponent -= 1
+    while abs(value) >= Fraction(10) ** (exponent + 1):
+        exponent += 1
     unit = Fraction(10) ** (exponent - digits + 1)
     steps = abs(value) / unit + Fraction(1, 2)
     magnitude = steps.numerator // steps.denominator * unit
     return magnitude if value > 0 else -magnitude
+
+
+def _num_digits(value: int) -> int:
+    """Decimal digits of a positive integer; of a long one, which Python does not print, to within one."""
+    return len(str(value)) if value.bit_length() < 1_000 else int(value.bit_length() * 0.30103)

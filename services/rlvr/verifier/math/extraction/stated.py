@@ -51,7 +51,7 @@ _FINAL = re.compile(r"(?:final[*_]{0,2}\s{1,3}|最终|最後の|최종\s?)\Z")
 _LETTER_A = re.compile(r"(?:A[*_]{0,3}:|A(?:ns|NS)[*_]{0,3}[:.])[*_]{0,3}")
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,8}[*_]{0,3}\Z")
 _HEADING_BEFORE = re.compile(r"(?:^|\n)[ \t#>*_\d.)]{0,12}(?:(?:the|my|our)\s)?(?:(?:final|correct)\s)?\Z")
-_SENTENCE_END = re.compile(r"(?<![ (][ie]\.[eg])[.](?=\s|$|[*\"'])|[!?;](?=\s|$)|\n|[。！？；]|</")
+_SENTENCE_END = re.compile(r"(?<![ (][ie]\.[eg])[.](?=\s|$|[*\"'])|(?<!\\)[!?;](?=\s|$)|\n|[。！？；]|</")
 _DISPLAY = re.compile(r"\s{0,4}(\$\$|\\\[|\\\()")
 _DISPLAY_END = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
 _CONTRAST = re.compile(

@@ -19,7 +19,8 @@ from fractions import Fraction
 
 from rlvr.verifier.math.limits import MAX_DEPTH, OverBudget, Unparseable
 from rlvr.verifier.math.reading.functions import STARTERS, FunctionParser
-from rlvr.verifier.math.reading.groups import GroupParser, transposed
+from rlvr.verifier.math.reading.groups import MATRIX_OPENINGS, GroupParser, transposed
+from rlvr.verifier.math.reading.matrices import scaled_matrix
 from rlvr.verifier.math.reading.numerals import number_from, places_of
 from rlvr.verifier.math.reading.operators import OperatorParser
 from rlvr.verifier.math.reading.tokens import Token, split_letters
@@ -29,6 +30,7 @@ from rlvr.verifier.math.tree import (
     Call,
     Constant,
     Dots,
+    Matrix,
     Negation,
     Node,
     Number,
@@ -47,6 +49,12 @@ _TRANSPOSITION = frozenset({"T", "t", r"\top", r"\intercal"})
 _BEGINNINGS = frozenset({"symbol", "constant", "function", "letters"})
 _CARRIES_A_NUMBER = (Power, Call)
 """After a power or n! a number may follow as a factor: 2^3 3^2, 3!2!."""
+
+
+def _times(factors: list[Node]) -> Node:
+    if any(isinstance(factor, Matrix) for factor in factors):
+        return scaled_matrix(factors) or Product(tuple(factors))
+    return Product(tuple(factors))
 
 
 class ExpressionParser(GroupParser, FunctionParser, OperatorParser):
@@ -87,7 +95,7 @@ class ExpressionParser(GroupParser, FunctionParser, OperatorParser):
                 above.append(self.factor())
             else:
                 break
-        numerator = above[0] if len(above) == 1 else Product(tuple(above))
+        numerator = above[0] if len(above) == 1 else _times(above)
         if not below:
             return numerator
         return Quotient(numerator, below[0] if len(below) == 1 else Product(tuple(below)))
@@ -101,7 +109,9 @@ class ExpressionParser(GroupParser, FunctionParser, OperatorParser):
             if token.text == "(":
                 return self.peek(1).text != r"\bmod"
             return token.text in "[{" or (token.text == "|" and not self.in_bars) or token.text == r"\dots"
-        return token.kind == "command" and (token.text in STARTERS or token.text in OPERATORS)
+        return token.kind == "command" and (
+            token.text in STARTERS or token.text in OPERATORS or token.text in MATRIX_OPENINGS
+        )
 
     def _starts_power(self, previous: Node) -> bool:
         """Whether a number follows that can only be a factor: the 3^2 of 2^3 3^2, the 2! of 3!2!."""

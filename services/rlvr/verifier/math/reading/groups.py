@@ -23,6 +23,7 @@ from rlvr.verifier.math.tree import (
 
 _CLOSING = {"(": ")]", "[": ")]", r"\{": (r"\}",)}
 _ENVIRONMENT = re.compile(r"\\begin\{([pbBvV]?matrix|smallmatrix|array|cases|aligned|align)\}")
+MATRIX_OPENINGS = frozenset(rf"\begin{{{kind}}}" for kind in ("pmatrix", "bmatrix", "Bmatrix", "matrix", "smallmatrix"))
 _CONDITION_OPENERS = frozenset({"if", "for", "when", "where", "while"})
 _OTHERWISE = frozenset({"otherwise", "else", "elsewhere"})
 _MAX_DETERMINANT_SIZE = 3

@@ -58,6 +58,11 @@ _BARRED_DIGITS = re.compile("((?:[0-9]\u0305)+)")
 _DEGREE = re.compile("(?<=[0-9])∘")
 _PRIME = re.compile(r"\^\s?(?:\{\s?((?:\\prime\s?){1,3})\}|(\\prime(?![A-Za-z])))")
 
+_SYSTEM = re.compile(
+    r"\\left\s?\\\{\s?\\begin\{array\}\s?(?:\{[lcr| ]{1,12}\})?(.{1,900}?)\\end\{array\}\s?\\right\s?\.", re.DOTALL
+)
+r"""A system of equations set as an array behind one brace."""
+
 
 def normalise(text: str) -> str:
     """The text in compatibility form (NFKC) with its mathematical signs as ASCII or LaTeX, stripped.
@@ -71,6 +76,8 @@ def normalise(text: str) -> str:
         text = _without_unicode(text)
     if "prime" in text:
         text = _PRIME.sub(lambda match: "'" * (match[1] or match[2]).count("prime"), text)
+    if r"\begin{array}" in text:
+        text = _SYSTEM.sub(r"\\begin{cases}\1\\end{cases}", text)
     if SPANNING.search(text):
         text = rewrite_numerals(text)
     return text.strip()

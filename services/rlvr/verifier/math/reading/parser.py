@@ -25,7 +25,8 @@ _REMARK = re.compile(
     r"|approximately|approx|exact|exactly|in simplest|simplified)\b[a-z ,.-]{0,60}\)(?=\}?\Z)"
 )
 """`(rounded to two places)`; `(from shortest to tallest)` makes a list an order."""
-_ORDINAL = re.compile(r"(?<=[0-9])\^\{?(?:\\(?:text|mathrm)\{)?(?:st|nd|rd|th)\b\}{0,2}")
+_RAISED = r"(?:(?:st|nd|rd|th)\b|\\(?:text|mathrm)\{(?:st|nd|rd|th)\})"
+_ORDINAL = re.compile(rf"(?<=[0-9])\^(?:\{{{_RAISED}\}}|{_RAISED})")
 """The raised letters of 12^{th}."""
 
 

@@ -78,6 +78,8 @@ def read_phrase(text: str, read: Read) -> Node | None:
     content = content.replace("$", " ").replace("~", " ").replace(r"\ ", " ").strip(" .,!\"'“”")
     content = " ".join(content.split())
     folded = content.casefold()
+    if folded.startswith("the ") and content[4:5].isdigit():
+        return read(content[4:])
     if folded in _NOT_A_NUMBER:
         raise Unparseable(f"{folded} is not an answer")
     if folded in _SYNONYMS:
