@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rlvr.verifier.math.comparing.compare import compare, equivalent
@@ -16,6 +17,7 @@ from rlvr.verifier.math.tree import Choice, Equation, Node, Sequence
 from rlvr.verifier.protocol import InvalidSpec
 
 _SHOWN_CHARS = 200
+_OR = re.compile(r"\bor\b", re.IGNORECASE)
 SAME_VALUE = Rules(allow_unevaluated=True)
 """When two texts are the same answer, whatever a spec asks for."""
 
@@ -113,7 +115,8 @@ def read_gold(text: str, field: str) -> Node:
         InvalidSpec: it cannot be read, or has no definite value.
     """
     try:
-        node = parse_answer(unboxed(text))
+        text = unboxed(text)
+        node = one_of_alternatives(parse_answer(text), text)
         rational(node)  # refuses 1/0 and powers that are never to be built
         if not compare(node, node, SAME_VALUE):
             raise Unparseable("it has no definite value")
@@ -124,6 +127,22 @@ def read_gold(text: str, field: str) -> Node:
             reason="gold_unparseable",
         ) from None
     return node
+
+
+def one_of_alternatives(node: Node, text: str) -> Node:
+    """`1/2 or 50%`, which gives one answer in two ways, as the first of them; anything else as it is."""
+    if isinstance(node, Sequence) and not node.opening and node.items and _OR.search(text):
+        first, *rest = node.items
+        return first if all(same_value(first, other) for other in rest) else node
+    return node
+
+
+def same_value(first: Node, second: Node) -> bool:
+    """Whether two texts are the same answer, whatever a spec asks for."""
+    try:
+        return bool(compare(first, second, SAME_VALUE))
+    except (Unparseable, OverBudget):
+        return False
 
 
 def is_bare_list(node: Node) -> bool:

@@ -6,14 +6,12 @@ conflict where the gold answer is such a list (`Settled.items`): every box is ne
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from rlvr.core.verdict import Grade, Reason, incorrect
-from rlvr.verifier.math.comparing.compare import compare
 from rlvr.verifier.math.comparing.statements import assigned
 from rlvr.verifier.math.extraction import EXPLICIT, Assertion
-from rlvr.verifier.math.gold import SAME_VALUE, is_bare_list
+from rlvr.verifier.math.gold import is_bare_list, one_of_alternatives, same_value
 from rlvr.verifier.math.limits import MAX_ASSERTIONS, OverBudget, Unparseable
 from rlvr.verifier.math.reading.parser import parse_answer
 from rlvr.verifier.math.tree import Node, Percent, Quantity, Sequence, Words
@@ -23,7 +21,6 @@ SHOWN_CHARS = 200
 _MAX_BARE_WORDS = 3
 """A completion that is nothing but so few words is an answer in words."""
 _UNMARKED = frozenset({"last line", "closing sentence"})
-_OR = re.compile(r"\bor\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def settle(assertions: tuple[Assertion, ...]) -> Settled | Grade:
     if final := _after_named_steps(parsed):
         return final
     for other, value in parsed[1:]:
-        if not _same(answer, value):
+        if not same_value(answer, value):
             return _one_by_one(parsed) or _conflict(first, other)
     return Settled(answer, first.rule, shown(first))
 
@@ -91,11 +88,7 @@ def _parse(assertion: Assertion) -> Node:
             return parse_answer(f"{assertion.text} {assertion.unit}")
         except (Unparseable, OverBudget):
             return node  # what follows the box was no unit
-    if isinstance(node, Sequence) and not node.opening and node.items and _OR.search(assertion.text):
-        # `1/2 or 50%` gives one answer in two ways.
-        first, *rest = node.items
-        return first if all(_same(first, other) for other in rest) else node
-    return node
+    return one_of_alternatives(node, assertion.text)
 
 
 def _after_named_steps(parsed: list[tuple[Assertion, Node]]) -> Settled | None:
@@ -115,21 +108,14 @@ def _one_by_one(parsed: list[tuple[Assertion, Node]]) -> Settled | None:
         return None
     items: list[Node] = []
     for _, node in singles:
-        if not any(_same(item, node) for item in items):
+        if not any(same_value(item, node) for item in items):
             items.append(node)
     answer = Sequence("", "", tuple(items))
-    if all(_same(answer, node) for _, node in lists):
+    if all(same_value(answer, node) for _, node in lists):
         if lists:  # the items, and then all of them together
             return Settled(lists[-1][1], lists[-1][0].rule, shown(lists[-1][0]))
         return Settled(answer, "boxed", ", ".join(shown(one) for one, _ in singles)[:SHOWN_CHARS], tuple(items))
     return None
-
-
-def _same(first: Node, second: Node) -> bool:
-    try:
-        return bool(compare(first, second, SAME_VALUE))
-    except (Unparseable, OverBudget):
-        return False
 
 
 def _conflict(first: Assertion, other: Assertion) -> Grade:

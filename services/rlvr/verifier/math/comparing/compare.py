@@ -10,7 +10,7 @@ from rlvr.verifier.math.comparing.containers import compare_matrices, compare_ra
 from rlvr.verifier.math.comparing.numbers import compare_expressions
 from rlvr.verifier.math.comparing.quantities import compare_quantities
 from rlvr.verifier.math.comparing.renaming import renamings
-from rlvr.verifier.math.comparing.residues import compare_residues, has_residue
+from rlvr.verifier.math.comparing.residues import compare_residues, has_residue, is_family
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
 from rlvr.verifier.math.comparing.sets import compare_sets
 from rlvr.verifier.math.comparing.statements import (
@@ -102,7 +102,9 @@ def compare(gold: Node, answer: Node, rules: Rules) -> Match:
         OverBudget: a value is out of bounds.
     """
     kinds = type(gold), type(answer)
-    if not _WITH_RESIDUES.isdisjoint(kinds) and (has_residue(gold) or has_residue(answer)):
+    if not _WITH_RESIDUES.isdisjoint(kinds) and (
+        has_residue(gold) or has_residue(answer) or (is_family(gold) and is_family(answer))
+    ):
         return compare_residues(gold, answer, rules, compare)
     if Equation in kinds:
         gold, answer = settled(gold, compare), settled(answer, compare)

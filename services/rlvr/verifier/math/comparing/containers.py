@@ -12,8 +12,10 @@ from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
 from rlvr.verifier.math.comparing.statements import assigned
 from rlvr.verifier.math.tree import (
     EXPRESSIONS,
+    Call,
     Chain,
     Definition,
+    Equation,
     Labelled,
     Matrix,
     Node,
@@ -60,6 +62,8 @@ def _by_custom(items: tuple[Node, ...], names: tuple[str, ...]) -> tuple[Node, .
 
 def _as_components(node: Node, other: Node) -> Node:
     """3i + 4j as (3, 4), where the other side is a tuple; anything else as it is."""
+    if isinstance(node, Call) and node.name == "permutations" and isinstance(other, Sequence):
+        return Sequence("(", ")", node.arguments)  # the point P(3, 4)
     if not isinstance(node, EXPRESSIONS) or not isinstance(other, Sequence) or not free_symbols(node) & set(_BASIS):
         return node
     size = len(other.items)
@@ -94,6 +98,8 @@ def _lists(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compa
         if set(names[0]) == set(names[1]):
             return _by_name(gold, answer, rules, compare)
         return in_order(gold, answer, rules, compare)
+    if names[1] and len({name.partition("_")[0] for name in names[1]}) == 1:
+        answer, names = tuple(item.sides[-1] if isinstance(item, Equation) else item for item in answer), (names[0], ())
     if names[1] and all(isinstance(item, Labelled) for item in answer):
         # `Max = 2, Min = 1` where the gold only has the values.
         values = [value for item in answer for value in _labelled_values(item)]

@@ -38,6 +38,8 @@ Complex = Any
 Point = Mapping[str, complex | float | int]
 """A value for each variable."""
 
+_MAX_GAMMA_DIGITS = 200
+"""Beyond, the gamma function takes its time; formulas with factorials are then compared at integers alone."""
 _MAX_GAMMA_ARGUMENT = 400
 _SNAPPED_DIGITS = 25
 """A value this close to an integer, by evaluation to more digits, is taken for it before it is rounded down."""
@@ -269,6 +271,8 @@ class _Evaluation:
         mp = self.mp
         if not mp.im(x) and mp.re(x) < 0 and mp.isint(mp.re(x)):
             raise Undefined("a factorial of a negative integer")
+        if mp.dps > _MAX_GAMMA_DIGITS:
+            raise OverBudget("a factorial to too many digits")
         return mp.gamma(x + 1)
 
     def _integer_function(self, name: str, arguments: list[Complex]) -> Complex:

@@ -122,8 +122,8 @@ class _Pair:
     def agrees_at(self, point: Point, *, real: bool = False) -> bool:
         # A first look at low precision finds the decades that the values span, and most differences.
         left, right, span = self.values_at(point, _GUARD_DIGITS, real=real)
-        if span < _GUARD_DIGITS // 4 and abs(left - right) > 1e-10 * (1 + abs(left)):
-            return False
+        if abs(left - right) > context().mpf(10) ** (span - _GUARD_DIGITS // 2):
+            return False  # more than rounding can make of values of that size
         left, right, _ = self.values_at(point, self.digits + 3 * span, real=real)
         return bool(abs(left - right) <= context().mpf(10) ** -(self.digits - 10 + span))
 

@@ -3,6 +3,7 @@ r"""Residue classes: 5 (mod 13), n \equiv 1, 4 (mod 5), n = 4k."""
 from __future__ import annotations
 
 from fractions import Fraction
+from math import lcm
 
 from rlvr.verifier.math.comparing.exact import rational
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
@@ -19,6 +20,13 @@ from rlvr.verifier.math.tree import (
 )
 
 _INTEGERS = frozenset("klmnjrts")
+_MAX_MODULUS = 10_000
+"""Classes of larger moduli are not written out."""
+
+
+def is_family(node: Node) -> bool:
+    r"""Whether a tree is a k + b for the integers k: `n = 3k + 1, k \in \mathbb{Z}`."""
+    return isinstance(node, Qualified) and _classes(node) is not None
 
 
 def has_residue(node: Node) -> bool:
@@ -38,13 +46,22 @@ def compare_residues(gold: Node, answer: Node, rules: Rules, compare: Compare) -
     """The same classes of the same modulus; the least residue alone stands for its class."""
     expected, given = _classes(gold), _classes(answer)
     if expected is not None and given is not None:
-        same = expected == given
+        modulus = lcm(expected[0], given[0])
+        if modulus > _MAX_MODULUS:
+            return Match(expected == given, "compared class by class")
+        same = _lifted(expected, modulus) == _lifted(given, modulus)
         return Match(same, "the same residues" if same else "other residues")
     classes, other = (expected, answer) if expected is not None else (given, gold)
     value = rational(other) if isinstance(other, EXPRESSIONS) else None
     if classes is None or value is None or len(classes[1]) != 1:
         return Match(False, "a residue class or not")
     return Match(value in classes[1], "the least residue")
+
+
+def _lifted(classes: tuple[int, frozenset[int]], modulus: int) -> frozenset[int]:
+    """The same numbers by a multiple of the modulus: 2 (mod 3) is 2, 5 (mod 6)."""
+    step, residues = classes
+    return frozenset(residue + step * k for residue in residues for k in range(modulus // step))
 
 
 def _classes(node: Node) -> tuple[int, frozenset[int]] | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 from rlvr.verifier.math.comparing import numeric
@@ -23,6 +25,7 @@ from rlvr.verifier.math.tree import (
     Intersection,
     Negation,
     Node,
+    Number,
     Relation,
     Sequence,
     Solutions,
@@ -32,6 +35,9 @@ from rlvr.verifier.math.tree import (
 
 _INFINITY = Constant("infinity")
 _ENDS = {_INFINITY: 1, Negation(_INFINITY): -1}
+
+
+_INTEGERS = Symbol(r"\mathbb{Z}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ def compare_sets(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Ma
             if isinstance(as_relation(gold), Relation) and isinstance(as_relation(answer), Relation):
                 return compare_relations(gold, answer, rules, compare)
             return Match(False, "values of another variable")
+    sides = gold, answer
     gold, answer = _values(gold), _values(answer)
     pieces = _pieces(gold), _pieces(answer)
     if pieces[0] is not None and pieces[1] is not None:
@@ -66,6 +73,8 @@ def compare_sets(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Ma
         return in_order((gold.whole, gold.removed), (answer.whole, answer.removed), rules, compare)
     if isinstance(gold, Union | Difference | Intersection) or isinstance(answer, Union | Difference | Intersection):
         return Match(False, "not the same set")
+    if (gold, answer) == sides:
+        return Match(False, "a set for a value or a value for a set")
     return compare(gold, answer, rules)
 
 
@@ -184,6 +193,10 @@ def _join(parts: Items[list[_Piece] | None]) -> list[_Piece] | None:
 
 def _intersection(parts: tuple[Node, ...]) -> list[_Piece] | None:
     """What all parts have in common; where that is nothing, their union (`x < -1 and x > 1`, said loosely)."""
+    if _INTEGERS in parts:
+        others = tuple(part for part in parts if part != _INTEGERS)
+        rest = _intersection(others) if others else None
+        return None if rest is None else _integers_in(rest)
     found = [_pieces(part) for part in parts]
     common = found[0]
     for pieces in found[1:]:
@@ -191,6 +204,23 @@ def _intersection(parts: tuple[Node, ...]) -> list[_Piece] | None:
             return None
         common = _merged([_overlap(left, right) for left in common for right in pieces])
     return common or _join(found)
+
+
+def _integers_in(pieces: list[_Piece]) -> list[_Piece] | None:
+    """The integers of a bounded set; None if there are too many to write out."""
+    points: list[_Piece] = []
+    for piece in pieces:
+        if piece.low.value is None or piece.high.value is None:
+            return None
+        low, high = ceil(piece.low.value), floor(piece.high.value)
+        if high - low > MAX_ITEMS:
+            return None
+        for number in range(low, high + 1):
+            node: Node = Number(Fraction(number)) if number >= 0 else Negation(Number(Fraction(-number)))
+            bound = _Bound(numeric.real_value(node), 0, node)
+            if not (_before(bound, piece.low) or _before(piece.high, bound)):
+                points.append(_Piece(bound, bound))
+    return _merged(points)
 
 
 def _overlap(left: _Piece, right: _Piece) -> _Piece:

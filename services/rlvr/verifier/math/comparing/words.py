@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
-from rlvr.verifier.math.tree import Constant, Negation, Node, Product, Sum, Symbol, Words
+from rlvr.verifier.math.tree import Constant, Negation, Node, Product, Sequence, Sum, Symbol, Words
 
 _FILLERS = frozenset({"a", "an", "the", "only", "just", "all", "any", "every"})
 _PREDICATE = re.compile(
@@ -35,17 +35,29 @@ _PRODUCTS = re.compile(r"[a-z]{1,3}(?:-[a-z]{1,3}){0,8}")
 _SHORT_WORDS = frozenset(_SHORT_WORDS_TEXT.split())
 """Words whose letters in another order are another word, and units."""
 
+_CHOICES = frozenset("ABCDEFGH")
+
 
 def compare_words(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Match:
     """Words by their text; a short word also as the product of its letters."""
     if isinstance(gold, Words) and isinstance(answer, Words):
         same = _same_words(gold.text, answer.text) or _same_letters(gold.text, answer.text)
         return Match(same, "compared as words")
+    if isinstance(gold, Words) and isinstance(answer, Sequence):
+        return Match(_choices(answer) == gold.text, "compared as the letters of choices")
     # `ab` alone was read as a word; against a formula it is a product of variables.
     gold, answer = _letters_as_product(gold), _letters_as_product(answer)
     if isinstance(gold, Words) or isinstance(answer, Words):
         return Match(False, "words for a value or a value for words")
     return compare(gold, answer, rules)
+
+
+def _choices(node: Sequence) -> str:
+    """`A, C, D` as the letters of several choices, in their order; empty if it is another list."""
+    letters = [item.name for item in node.items if isinstance(item, Symbol)]
+    if node.opening or len(letters) != len(node.items) or not set(letters) <= _CHOICES:
+        return ""
+    return "".join(sorted(set(letters))).casefold()
 
 
 def _letters_as_product(node: Node) -> Node:

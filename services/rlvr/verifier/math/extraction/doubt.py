@@ -34,7 +34,8 @@ _DENIES_BOX = re.compile(
     r"|\b(?:rules?|ruled|ruling) out [ \t$\\(\[:*]{0,8}\Z"
 )
 _BOX_DENIED = re.compile(
-    r"(?:[\s$*.\])]|\\[\])]){0,6}\s(?:(?:is|was|would be|seems|looks)\s(?:\w{1,12}\s)?(?:wrong|incorrect|false"
+    r"(?:[\s$*.)\]]|\\[\])]){0,4}[?？]"
+    r"|(?:[\s$*.\])]|\\[\])]){0,6}\s(?:(?:is|was|would be|seems|looks)\s(?:\w{1,12}\s)?(?:wrong|incorrect|false"
     r"|impossible)\b"
     r"|(?:is|was|can|could|would|does)(?:\s?not|n['’]t)\s(?:be\s)?(?:the|right|correct|my|our|a valid|possible)\b"
     r"|(?:cannot|can['’]t) be (?:the|right|correct|true)\b)"
@@ -95,7 +96,7 @@ def hedged(sentence: str) -> bool:
 
 
 def box_denied(before: str, after: str) -> bool:
-    r"""Whether the words around a box deny it: `not \boxed{42}`, `\boxed{42} is wrong`."""
+    r"""Whether the words around a box deny it or ask for it: `not \boxed{42}`, `\boxed{42} is wrong`, `\boxed{42}?`."""
     if any(hint in before for hint in _DENIAL_HINTS) and _DENIES_BOX.search(before):
         return True
     return _BOX_DENIED.match(after) is not None

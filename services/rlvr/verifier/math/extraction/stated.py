@@ -189,6 +189,10 @@ def _sentence_after(text: str, start: int) -> str:
         if closing > 0 and (display[1] != r"\(" or _ENDS_SENTENCE.match(stripped, closing + 2)):
             return stripped[display.end() : closing]
     end = _SENTENCE_END.search(stripped)
+    if end and stripped[0] == "$" and stripped.count("$", 0, end.start()) == 1:
+        closing = stripped.find("$", end.start())
+        if closing > 0 and "\n" not in stripped[:closing]:  # a full stop inside the formula
+            end = _SENTENCE_END.search(stripped, closing)
     return stripped[: end.end()].removesuffix("</") if end else stripped
 
 

@@ -12,7 +12,7 @@ from rlvr.verifier.math.limits import Unparseable
 from rlvr.verifier.math.reading.number_words import in_digits
 from rlvr.verifier.math.reading.relations import REALS
 from rlvr.verifier.math.reading.tokens import spells_a_formula
-from rlvr.verifier.math.tree import Choice, Difference, Node, Sequence, Symbol, Words
+from rlvr.verifier.math.tree import Choice, Constant, Difference, Negation, Node, Sequence, Symbol, Words
 
 Read = Callable[[str], Node]
 """Reads a formula; for what stands inside a phrase."""
@@ -53,6 +53,13 @@ _SYNONYMS = {
     "true statement": "true",
     "always true": "true",
 }
+_INFINITY = Constant("infinity")
+_INFINITIES: dict[str, Node] = {
+    "positive infinity": _INFINITY,
+    "negative infinity": Negation(_INFINITY),
+    "minus infinity": Negation(_INFINITY),
+    "plus infinity": _INFINITY,
+}
 _OPTION = re.compile(r"(?:option|choice|answer)\s{0,3}\(?([A-J])\)?", re.IGNORECASE)
 _CHOICE = re.compile(
     r"(?:\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s?\{\s?)?(?:(?:[Oo]ption|[Cc]hoice)\s)?"
@@ -82,6 +89,8 @@ def read_phrase(text: str, read: Read) -> Node | None:
         return read(content[4:])
     if folded in _NOT_A_NUMBER:
         raise Unparseable(f"{folded} is not an answer")
+    if folded in _INFINITIES:
+        return _INFINITIES[folded]
     if folded in _SYNONYMS:
         return Words(_SYNONYMS[folded])
     if _NONE.fullmatch(folded):

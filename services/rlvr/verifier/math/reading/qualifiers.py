@@ -15,7 +15,7 @@ Domains = tuple[tuple[str, str], ...]
 _OPENERS = frozenset({"where", "for", "with", "and", ",", ";", "("})
 _OPENING_SIGNS = frozenset({"(", "[", "{", r"\{"})
 _CLOSING_SIGNS = frozenset({")", "]", "}", r"\}"})
-_SETS = {
+DOMAINS = {
     r"\mathbb{Z}": "integer",
     r"\mathbb{R}": "real",
     r"\mathbb{N}": "natural",
@@ -88,7 +88,7 @@ def _read(tail: list[Token]) -> list[tuple[str, str]]:
             continue
         fields = match.groupdict()
         if "set" in fields:
-            domain = _SETS.get(fields["set"], "")
+            domain = DOMAINS.get(fields["set"], "")
             if not domain:
                 continue
         else:

@@ -22,6 +22,7 @@ from rlvr.verifier.math.tree import (
     Sequence,
     Solutions,
     Symbol,
+    Union,
     free_symbols,
 )
 
@@ -103,12 +104,26 @@ def _ordered(sides: list[Node], relations: list[str]) -> Node:
     if not all(isinstance(side, (*EXPRESSIONS, Quantity)) for side in sides):
         raise Unparseable("an inequality of what has no order")
     strict = [_STRICT[relation] for relation in relations]
+    if len(sides) == 2 and (within := _of_modulus(sides[0], sides[1], strict[0])):
+        return within
     if len(sides) == 2:
         return _half_line(sides[0], sides[1], strict[0])
     low, variable, high = sides[:3]
     if len(sides) == 3 and _solved(variable, low, high) and not (free_symbols(low) and free_symbols(high)):
         return Solutions(variable.name, _interval(low, high, strict[0], strict[1]))
     return Chain(tuple(sides), tuple(strict))
+
+
+def _of_modulus(low: Node, high: Node, strict: bool) -> Node | None:
+    """`|x| < 3` as the interval, `|x| > 3` as what is outside; None if it is neither."""
+    match low, high:
+        case Call("abs", (Symbol(name),)), bound if not free_symbols(bound):
+            return Solutions(name, _interval(Negation(bound), bound, strict, strict))
+        case bound, Call("abs", (Symbol(name),)) if not free_symbols(bound):
+            below = _interval(Negation(_INFINITY), Negation(bound), True, strict)
+            return Solutions(name, Union((below, _interval(bound, _INFINITY, strict, True))))
+        case _:
+            return None
 
 
 def _half_line(low: Node, high: Node, strict: bool) -> Node:

@@ -11,10 +11,11 @@ What is said of the letters of an answer (`k \\in \\mathbb{Z}`, `where c is a re
 from __future__ import annotations
 
 from rlvr.verifier.math.limits import MAX_ITEMS, OverBudget, Unparseable
-from rlvr.verifier.math.reading.qualifiers import split_qualifiers
+from rlvr.verifier.math.reading.qualifiers import DOMAINS, split_qualifiers
 from rlvr.verifier.math.reading.quantities import QuantityParser
 from rlvr.verifier.math.reading.relations import assigned_by_place, related
 from rlvr.verifier.math.reading.tokens import Token
+from rlvr.verifier.math.reading.unit_phrase import NEVER_IN_A_UNIT
 from rlvr.verifier.math.tree import (
     Definition,
     Difference,
@@ -125,6 +126,8 @@ class AnswerParser(QuantityParser):
         if first.kind != "word" and not (first.kind == "letters" and first.text.istitle()):
             return ""
         words = [first.text]
+        if first.text.casefold() in NEVER_IN_A_UNIT:  # `not: 42` says no more than `not 42`
+            return ""
         while len(words) <= _MAX_LABEL_TOKENS:
             token = self.peek(len(words))
             if token.text in (":", "="):
@@ -189,14 +192,32 @@ class AnswerParser(QuantityParser):
         Raises:
             Unparseable: it is no condition on that variable alone.
         """
-        condition = combined(*self._list())
+        items, separators = self._list()
         self.expect(r"\}")
+        domains = []
+        while len(items) > 1 and (domain := _domain_of(items[-1], variable)):
+            domains.append(domain)
+            items, separators = items[:-1], separators[:-1]
+        if domains:
+            return Qualified(self._of(variable, combined(items, separators)), tuple(sorted(domains)))
+        return self._of(variable, combined(items, separators))
+
+    def _of(self, variable: str, condition: Node) -> Node:
         if isinstance(condition, Solutions) and condition.variable == variable:
             return condition
         points = condition.items if isinstance(condition, Sequence) and not condition.opening else (condition,)
         if all(isinstance(point, Equation) and point.sides[0] == Symbol(variable) for point in points):
             return Sequence("{", "}", tuple(point.sides[-1] for point in points if isinstance(point, Equation)))
         raise Unparseable(f"a set whose condition is not solved for {variable}")
+
+
+def _domain_of(item: Node, variable: str) -> tuple[str, str] | None:
+    r"""`k \in \mathbb{Z}` in the condition of a set of x."""
+    match item:
+        case Solutions(letter, Symbol(values)) if letter != variable and values in DOMAINS:
+            return letter, DOMAINS[values]
+        case _:
+            return None
 
 
 def combined(items: list[Node], separators: list[str]) -> Node:

@@ -16,6 +16,7 @@ _ARITHMETIC = """
     thirds fourths fifths sixths sevenths eighths ninths tenths hundredths thousandths hundred thousand million billion
     trillion lakh crore dozen zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
     fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+    mille permille
 """
 NEVER_IN_A_UNIT = frozenset(_DENIALS_AND_HEDGES.split()) | frozenset(_ARITHMETIC.split())
 """Words that deny, hedge or change the number in front of them."""
@@ -46,7 +47,7 @@ class UnitPhrase:
         Raises:
             Unparseable: it can be part of no unit.
         """
-        lower = text.casefold()
+        lower = text if text == "A" else text.casefold()  # ampere, not an article
         self._words += 1
         if lower in NEVER_IN_A_UNIT or self._words > _MAX_WORDS:
             raise Unparseable(f"{text[:60]!r} is not part of a unit")

@@ -20,6 +20,7 @@ ALIASES = {
 _SIZES_AND_SPACES = r"""
     \left \right \middle \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bigm \displaystyle
     \textstyle \scriptstyle \quad \qquad \limits \nolimits \boxed \fbox \, \; \: \! \( \) \[ \] \thinspace \hfill
+    \angle \triangle
 """
 DROPPED = frozenset(_SIZES_AND_SPACES.split())
 
