@@ -11,9 +11,10 @@ from pathlib import Path
 
 from rlvr.quality.rows import BadRows, Row, parse, read
 
-BUILT_IN = {"forms": "math_forms.jsonl", "policies": "math_policies.jsonl"}
+BUILT_IN = {"forms": "math_forms.jsonl", "policies": "math_policies.jsonl", "answers": "math_answers.jsonl"}
 """`forms`: the decided rows of a table of answer forms that public graders were measured on. `policies`: forms
-that are right or wrong by an option of the spec."""
+that are right or wrong by an option of the spec. `answers`: 1,400 answers in 52 forms, right and plausibly wrong,
+written for this purpose by somebody who had not seen the grader."""
 KNOWN_FILES = {"gsm8k": "gsm8k_labelled.jsonl", "hardverify": "hardverify_dev.jsonl", "math": "math_solutions.jsonl"}
 """Sets that a folder is looked through for."""
 

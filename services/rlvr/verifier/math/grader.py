@@ -14,7 +14,7 @@ class MathGrader:
     """Grades a final answer by its value. Pure: no state, no I/O, bounded memory."""
 
     name = "math"
-    version = "1.0.0"
+    version = "2.0.0"
     spec = MathSpec
     warm = ("mpmath", "sympy", "sympy.physics.units", "sympy.combinatorics.named_groups")
 
