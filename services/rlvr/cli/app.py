@@ -259,7 +259,9 @@ def quality_math(
             show_default=False,
         ),
     ] = None,
-    built_in: Annotated[bool, typer.Option(help="The sets `forms`, `policies` and `answers` that come with rlvr.")] = True,
+    built_in: Annotated[
+        bool, typer.Option(help="The sets that come with rlvr: `forms`, `policies`, `answers`.")
+    ] = True,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Rows per set, drawn at random, the same each time.", show_default="all")
     ] = None,

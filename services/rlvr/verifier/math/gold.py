@@ -13,7 +13,7 @@ from rlvr.verifier.math.extraction import extract
 from rlvr.verifier.math.limits import OverBudget, Unparseable
 from rlvr.verifier.math.reading.parser import parse_answer
 from rlvr.verifier.math.spec import MathSpec
-from rlvr.verifier.math.tree import Choice, Equation, Node, Sequence
+from rlvr.verifier.math.tree import Choice, Equation, Node, Number, Sequence
 from rlvr.verifier.protocol import InvalidSpec
 
 _SHOWN_CHARS = 200
@@ -117,6 +117,8 @@ def read_gold(text: str, field: str) -> Node:
     try:
         text = unboxed(text)
         node = one_of_alternatives(parse_answer(text), text)
+        if isinstance(node, Number):
+            return node
         rational(node)  # refuses 1/0 and powers that are never to be built
         if not compare(node, node, SAME_VALUE):
             raise Unparseable("it has no definite value")

@@ -36,9 +36,11 @@ class Settled:
 
 def settle(assertions: tuple[Assertion, ...]) -> Settled | Grade:
     """The one answer of a completion, or the grade of one without."""
-    if len({assertion.text for assertion in assertions}) > MAX_ASSERTIONS:
+    distinct = list(assertions)
+    if len(distinct) > 1:
+        distinct = list({(one.text, one.unit): one for one in reversed(assertions)}.values())[::-1]
+    if len(distinct) > MAX_ASSERTIONS:
         return incorrect(Reason.CONFLICTING_ANSWERS, f"more than {MAX_ASSERTIONS} different answers")
-    distinct = list({(one.text, one.unit): one for one in reversed(assertions)}.values())[::-1]
     parsed: list[tuple[Assertion, Node]] = []
     refused: list[tuple[Assertion, Unparseable | OverBudget]] = []
     for assertion in distinct:

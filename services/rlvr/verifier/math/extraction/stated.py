@@ -172,8 +172,11 @@ def _rule(final: bool) -> Rule:
 def _clause_before(lower: str, start: int) -> str:
     """What the announcement's own sentence says before it."""
     before = lower[max(0, start - _LOOK_BEHIND) : start]
-    ends = [match.end() for match in _SENTENCE_END.finditer(before)]
-    return before[ends[-1] :] if ends else before
+    before = before[before.rfind("\n") + 1 :]
+    end = 0
+    for match in _SENTENCE_END.finditer(before):
+        end = match.end()
+    return before[end:]
 
 
 def _sentence_after(text: str, start: int) -> str:
