@@ -285,3 +285,11 @@ async def test_closing_leaves_no_process(forker: Forker) -> None:
 
 def test_importing_the_pool_brings_no_sympy() -> None:
     assert os.system(f"{sys.executable} -c \"import sys, rlvr.verifier.pool; assert 'sympy' not in sys.modules\"") == 0
+
+
+async def test_slow_tasks_one_after_the_other_leave_no_worker_out_of_work(pool: Pool) -> None:
+    """A worker that comes to tasks which were given to others since is slow at those as well, and free after them."""
+    naps = await asyncio.wait_for(asyncio.gather(*(grade(pool, "nap") for _ in range(60))), 60)
+    assert {verdict.outcome for verdict in naps} == {pb.OUTCOME_INCORRECT}
+    after = await asyncio.wait_for(asyncio.gather(*(grade(pool, "42") for _ in range(20))), 20)
+    assert {verdict.outcome for verdict in after} == {pb.OUTCOME_CORRECT}

@@ -51,7 +51,7 @@ class Forker:
         kind: str,
         memory_mb: int,
         cpu_s: int,
-        on_answer: Callable[[Member, Task, verifier_pb2.Verdict], None],
+        on_answer: Callable[[Member, Task | None, verifier_pb2.Verdict], None],
         on_lost: Callable[[Member], None],
     ) -> Member:
         """A new worker that may take so much memory in all and so much processor time for a task.

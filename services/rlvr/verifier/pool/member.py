@@ -54,7 +54,8 @@ class Member(asyncio.Protocol):
     pidfd: int
     """Names the process even when its pid has been given to another."""
     page: Page
-    on_answer: Callable[[Member, Task, verifier_pb2.Verdict], None]
+    on_answer: Callable[[Member, Task | None, verifier_pb2.Verdict], None]
+    """Called with None for the answer to a task that was given to another worker since."""
     on_lost: Callable[[Member], None]
     tasks: dict[int, Task] = field(default_factory=dict)
     given: int = 0
@@ -89,9 +90,7 @@ class Member(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for number, body in self._frames.feed(data):
-            task = self.tasks.pop(number, None)
-            if task is not None:
-                self.on_answer(self, task, verifier_pb2.Verdict.FromString(body))
+            self.on_answer(self, self.tasks.pop(number, None), verifier_pb2.Verdict.FromString(body))
 
     def _died(self) -> None:
         asyncio.get_running_loop().remove_reader(self.pidfd)

@@ -156,8 +156,8 @@ class Pool:
             chunk.append(task)
         return chunk
 
-    def _answered(self, member: Member, task: Task, verdict: verifier_pb2.Verdict) -> None:
-        if not task.future.done():
+    def _answered(self, member: Member, task: Task | None, verdict: verifier_pb2.Verdict) -> None:
+        if task is not None and not task.future.done():
             waited = (time.monotonic() - task.queued) * 1000 - verdict.duration_ms
             verdict.queue_ms = max(0.0, waited)
             task.future.set_result(verdict)

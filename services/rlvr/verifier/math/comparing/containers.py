@@ -39,7 +39,8 @@ def compare_sequences(gold: Node, answer: Node, rules: Rules, compare: Compare) 
     gold, answer = _as_components(gold, answer), _as_components(answer, gold)
     kinds = _kind(gold), _kind(answer)
     if "single" in kinds:
-        return Match(False, "one value for several, or several for one")
+        same = _grouped_digits(gold) == _grouped_digits(answer) != ""
+        return Match(same, "one value for several, or several for one")
     if kinds[0] != kinds[1] and "list" not in kinds:
         return Match(False, "delimiters of another meaning")
     if set(kinds) <= {"list", "set"}:
@@ -51,6 +52,17 @@ def compare_sequences(gold: Node, answer: Node, rules: Rules, compare: Compare) 
     if names[0] and names[1] and set(names[0]) == set(names[1]):
         return _by_name(_items(gold), _items(answer), rules, compare)
     return in_order(_items(gold), _by_custom(_items(answer), names[1] if not names[0] else ()), rules, compare)
+
+
+def _grouped_digits(node: Node) -> str:
+    """The digits of `153,370,371`, which may be one number or a list of three; empty if it is neither."""
+    items = node.items if isinstance(node, Sequence) and not node.opening else (node,)
+    values = [item.value for item in items if isinstance(item, Number)]
+    if len(values) != len(items) or any(value.denominator != 1 for value in values):
+        return ""
+    if any(not 100 <= value <= 999 for value in values[1:]):
+        return ""
+    return "".join(str(value) for value in values) if values[0].numerator.bit_length() < 100 else ""
 
 
 def _by_custom(items: tuple[Node, ...], names: tuple[str, ...]) -> tuple[Node, ...]:
@@ -98,15 +110,41 @@ def _lists(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compa
         if set(names[0]) == set(names[1]):
             return _by_name(gold, answer, rules, compare)
         return in_order(gold, answer, rules, compare)
-    if names[1] and len({name.partition("_")[0] for name in names[1]}) == 1:
-        answer, names = tuple(item.sides[-1] if isinstance(item, Equation) else item for item in answer), (names[0], ())
+    if _numbered(names[0]) or _numbered(names[1]):  # x_1 = 2, x_2 = -5: which is which does not matter
+        return unordered(_unnamed(gold), _unnamed(answer), rules, compare)
     if names[1] and all(isinstance(item, Labelled) for item in answer):
-        # `Max = 2, Min = 1` where the gold only has the values.
-        values = [value for item in answer for value in _labelled_values(item)]
-        return unordered(gold, values, rules, compare)
+        return _against_labels(gold, answer, rules, compare)
     if names[0] or names[1] or rules.keep_order:
         return in_order(gold, _by_custom(answer, names[1] if not names[0] else ()), rules, compare)
     return unordered(gold, answer, rules, compare)
+
+
+def _numbered(names: tuple[str, ...]) -> bool:
+    """x_1, x_2: one name with several numbers."""
+    return bool(names) and all("_" in name for name in names) and len({name.partition("_")[0] for name in names}) == 1
+
+
+def _unnamed(items: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(item.sides[-1] if isinstance(item, Equation) else item for item in items)
+
+
+def _against_labels(gold: tuple[Node, ...], answer: tuple[Node, ...], rules: Rules, compare: Compare) -> Match:
+    """`Max = 2, Min = 1` where the gold only has the values.
+
+    A gold in ascending order was sorted by somebody and says nothing of the labels, nor do labels that only count.
+    Any other gold has the order of the labels, as written or by the alphabet.
+    """
+    values = [value for item in answer for value in _labelled_values(item)]
+    if _ascending(gold) or all(isinstance(item, Labelled) and item.label[-1:].isdigit() for item in answer):
+        return unordered(gold, values, rules, compare)
+    by_label = sorted(answer, key=lambda item: item.label if isinstance(item, Labelled) else "")
+    by_alphabet = [value for item in by_label for value in _labelled_values(item)]
+    return in_order(gold, values, rules, compare) or in_order(gold, by_alphabet, rules, compare)
+
+
+def _ascending(items: tuple[Node, ...]) -> bool:
+    values = [rational(item) if isinstance(item, EXPRESSIONS) else None for item in items]
+    return None not in values and values == sorted(value for value in values if value is not None)
 
 
 def _names(items: tuple[Node, ...]) -> tuple[str, ...]:

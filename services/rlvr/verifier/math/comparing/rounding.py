@@ -85,15 +85,16 @@ def stands_for(gold: Node, gold_value: Fraction, answer: Node, value: Fraction) 
 
 
 def is_rounded(node: Node) -> bool:
-    """Whether a gold is a decimal that may be the rounded value of an irrational number."""
+    """Whether a gold is a number that may be the rounded value of an irrational one: 111.8, 0.87, 314."""
     decimal = written(node)
-    return decimal is not None and _is_rounded(decimal, _MIN_DIGITS_OF_INEXACT)
+    return decimal is not None and (
+        (decimal.digits >= _MIN_DIGITS and decimal.unit <= 1) or _is_rounded(decimal, _MIN_DIGITS_OF_INEXACT)
+    )
 
 
 def may_be_rounded(gold: Node, value: Fraction) -> bool:
     """Whether a gold may be the rounded value of an irrational number, given to many places."""
-    decimal = written(gold)
-    return decimal is not None and _is_rounded(decimal, _MIN_DIGITS_OF_INEXACT) and _rounds_to(value, decimal)
+    return is_rounded(gold) and (decimal := written(gold)) is not None and _rounds_to(value, decimal)
 
 
 def _digits_for(value: Fraction) -> int:

@@ -100,10 +100,13 @@ def compare_equations(gold: Node, answer: Node, rules: Rules, compare: Compare) 
         return compare(gold, right[1], rules)
     if left and right and rules.any_variables:
         return compare(left[1], right[1], rules)
-    if not isinstance(answer, Equation):
-        return _solves(gold, answer)
     if not isinstance(gold, Equation):
         return Match(False, "an equation for a value")
+    if not isinstance(answer, Equation):
+        solved = _solves(gold, answer)
+        if solved or variables_of(gold.sides[-1]) or variables_of(answer):
+            return solved
+        return compare(gold.sides[-1], answer, rules)  # `S_1/S_2 = 4/9` is 4/9
     variables = [frozenset().union(*map(variables_of, equation.sides)) for equation in (gold, answer)]
     if variables[0] != variables[1] or "?" in variables[0]:
         return Match(False, "equations in different variables")

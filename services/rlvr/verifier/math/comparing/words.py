@@ -7,13 +7,14 @@ import re
 from rlvr.verifier.math.comparing.rules import Compare, Match, Rules
 from rlvr.verifier.math.tree import Constant, Negation, Node, Product, Sequence, Sum, Symbol, Words
 
-_FILLERS = frozenset({"a", "an", "the", "only", "just", "all", "any", "every"})
+_FILLERS = frozenset({"a", "an", "the", "only", "just", "all", "any", "every", "on", "in", "at"})
 _PREDICATE = re.compile(
     r"(?P<subject>.+?) (?:is|are|was|were|will be|must be|becomes) (?:always |also )?(?P<complement>.+)"
 )
 _VERBS = r"wins?|won|loses|lost|will|can|could|should|gets?|got|receives?"
 _AGENT = re.compile(rf"(?P<name>[a-z]+(?: [a-z]+){{0,2}}?) (?:{_VERBS})\b(?! not\b).*")
 _GENERIC = frozenset({"function", "number", "integer", "player", "person", "value", "solution", "term", "case", "one"})
+_GENERIC |= {"condition", "triangle", "quadrilateral", "shape", "figure", "line", "curve"}
 """Nouns that add nothing: `an even function` for `even`."""
 _NOT_A_NAME_WORDS = """
     it this that he she they we you i there neither nobody no none nothing what which who how when one both each

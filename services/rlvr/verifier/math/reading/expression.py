@@ -39,6 +39,7 @@ from rlvr.verifier.math.tree import (
     Product,
     Quotient,
     Residue,
+    Sequence,
     Sum,
     Symbol,
 )
@@ -124,6 +125,8 @@ class ExpressionParser(GroupParser, FunctionParser, OperatorParser):
         while sign := self.accept("+", "-"):
             negative ^= sign == "-"
         node = self._postfix(self.atom())
+        if negative and isinstance(node, Sequence) and node.opening == "(":
+            return Sequence("(", ")", tuple(map(Negation, node.items)))
         return Negation(node) if negative else node
 
     def _postfix(self, node: Node) -> Node:

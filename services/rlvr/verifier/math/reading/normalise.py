@@ -51,6 +51,8 @@ def _scripts(kind: str) -> dict[str, str]:
 _SUPERSCRIPTS, _SUBSCRIPTS = _scripts("<super>"), _scripts("<sub>")
 _SUPERSCRIPT_RUN = re.compile(f"[{''.join(map(re.escape, _SUPERSCRIPTS))}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{''.join(map(re.escape, _SUBSCRIPTS))}]+")
+_CIRCLED_RUN = re.compile("[①-⑳]{2,20}")
+"""The numbers of several statements: 1, 3, 4 and not 134."""
 _VULGAR_FRACTION = re.compile("[¼½¾⅐-⅞↉]")
 _RADICAL = re.compile(r"([√∛∜])\s?([0-9]+(?:\.[0-9]+)?)")
 """The radical sign reaches over a whole number, where \\sqrt takes one digit."""
@@ -85,6 +87,7 @@ def normalise(text: str) -> str:
 
 def _without_unicode(text: str) -> str:
     text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE or c in "\n\t")
+    text = _CIRCLED_RUN.sub(lambda run: ",".join(unicodedata.normalize("NFKC", sign) for sign in run[0]), text)
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + "".join(map(_SUPERSCRIPTS.__getitem__, run[0])) + "}", text)
     text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + "".join(map(_SUBSCRIPTS.__getitem__, run[0])) + "}", text)
     text = _VULGAR_FRACTION.sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]), text)

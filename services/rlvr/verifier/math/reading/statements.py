@@ -17,6 +17,7 @@ from rlvr.verifier.math.reading.relations import assigned_by_place, related
 from rlvr.verifier.math.reading.tokens import Token
 from rlvr.verifier.math.reading.unit_phrase import NEVER_IN_A_UNIT
 from rlvr.verifier.math.tree import (
+    EXPRESSIONS,
     Definition,
     Difference,
     Equation,
@@ -32,13 +33,14 @@ from rlvr.verifier.math.tree import (
     Sum,
     Symbol,
     Union,
+    free_symbols,
 )
 
 _SEPARATORS = (",", ";", "and", "or")
 _RELATIONS = ("=", "<", "<=", ">", ">=", "!=", r"\approx", r"\in", r"\to")
 _QUANTITY_WORDS = """
     maximum minimum max min greatest least largest smallest sum difference product quotient mean median mode range
-    area perimeter volume length width height base radius diameter length total average remainder vertex center
+    area perimeter volume length width height base radius diameter length total average remainder vertex center centre
     focus slope
 """
 _LABELS = frozenset(_QUANTITY_WORDS.split())
@@ -126,7 +128,7 @@ class AnswerParser(QuantityParser):
         if first.kind != "word" and not (first.kind == "letters" and first.text.istitle()):
             return ""
         words = [first.text]
-        if first.text.casefold() in NEVER_IN_A_UNIT:  # `not: 42` says no more than `not 42`
+        if first.text.casefold() in NEVER_IN_A_UNIT - _LABELS:  # `not: 42` says no more than `not 42`
             return ""
         while len(words) <= _MAX_LABEL_TOKENS:
             token = self.peek(len(words))
@@ -134,7 +136,11 @@ class AnswerParser(QuantityParser):
                 self.position += len(words) + 1
                 label = " ".join(words).casefold()
                 return _LABEL_NAMES.get(label, label)
-            if len(words) == 1 and words[0].casefold() in _LABELS and (token.kind == "number" or token.text == "-"):
+            if (
+                len(words) == 1
+                and words[0].casefold() in _LABELS
+                and (token.kind == "number" or token.text in ("-", "("))
+            ):
                 self.position += 1
                 return _LABEL_NAMES.get(words[0].casefold(), words[0].casefold())
             if token.kind not in ("word", "letters", "symbol", "number"):
@@ -171,6 +177,15 @@ class AnswerParser(QuantityParser):
                 node = Intersection((node, other)) if sign == r"\cap" else Difference(node, other)
         return node
 
+    def _braced(self) -> Node:
+        """A LaTeX group, or in plain text a set given by a condition."""
+        if self.peek().kind == "symbol" and self.peek(1).text in ("|", ":"):
+            with self._nested():
+                variable = self.take().text
+                self.take()
+                return self._condition(variable, "}")
+        return super()._braced()
+
     def _bracketed(self, opening: str) -> Node:
         variable = self.peek()
         if opening == r"\{" and variable.kind == "symbol":
@@ -186,14 +201,14 @@ class AnswerParser(QuantityParser):
                         return Solutions(variable.text, Intersection((whole, condition.values)))
         return super()._bracketed(opening)
 
-    def _condition(self, variable: str) -> Node:
+    def _condition(self, variable: str, closing: str = r"\}") -> Node:
         r"""What follows `\{x |`, the closing brace included.
 
         Raises:
             Unparseable: it is no condition on that variable alone.
         """
         items, separators = self._list()
-        self.expect(r"\}")
+        self.expect(closing)
         domains = []
         while len(items) > 1 and (domain := _domain_of(items[-1], variable)):
             domains.append(domain)
@@ -224,6 +239,8 @@ def combined(items: list[Node], separators: list[str]) -> Node:
     """The items of a list as one answer: the values of one variable, groups under labels, or a bare list."""
     if len(items) == 1:
         return items[0]
+    if body := _with_domain(items):
+        return body
     node = _solutions(items, separators) or _residues(items) or _assigned_in_turn(items)
     if node is not None:
         return node
@@ -236,6 +253,20 @@ def combined(items: list[Node], separators: list[str]) -> Node:
             items = _split(items, separators, separator)
             break
     return Sequence("", "", tuple(items))
+
+
+def _with_domain(items: list[Node]) -> Node | None:
+    r"""`\ln(x + 1), x > -1` without the condition: a formula, and where its variable is taken from."""
+    body, *conditions = items
+    if not isinstance(body, (*EXPRESSIONS, Definition, Equation)) or not all(
+        isinstance(condition, Solutions) for condition in conditions
+    ):
+        return None
+    letters = free_symbols(body) | frozenset(body.parameters if isinstance(body, Definition) else ())
+    if isinstance(body, Equation) and isinstance(body.sides[0], Symbol):
+        letters -= {body.sides[0].name}
+    said = {condition.variable for condition in conditions if isinstance(condition, Solutions)}
+    return body if said <= letters else None
 
 
 def _all_named(items: list[Node]) -> bool:
