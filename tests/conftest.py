@@ -9,12 +9,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis as sync_redis
 from redis.asyncio import Redis
 
 from rlvr.core.settings import RedisSettings
 from rlvr.core.streams import connect
+
+# The same examples in every run, so that a red run is about the change; `make fuzz` is what explores.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -218,8 +218,8 @@ def write_seeds(folder: Path) -> None:
         (folder / sha256(data).hexdigest()[:16]).write_bytes(data)
 
 
-def main(seconds: int, folder: Path) -> int:
-    """Run a fuzzing process with a corpus in `folder`, and print what it found."""
+def main(seconds: int, folder: Path, num_runs: int = -1) -> int:
+    """Run a fuzzing process with a corpus in `folder`, for so long or so many inputs, and print what it found."""
     corpus, findings = folder / "corpus", folder / "findings"
     for part in (corpus, findings):
         part.mkdir(parents=True, exist_ok=True)
@@ -234,6 +234,7 @@ def main(seconds: int, folder: Path) -> int:
         "-timeout=10",
         "-rss_limit_mb=2048",
         "-seed=1",
+        f"-runs={num_runs}",
         f"-max_len={2 * MAX_CHARS}",
         "-print_final_stats=1",
         "-verbosity=0",
@@ -251,4 +252,6 @@ if __name__ == "__main__":
         sys.argv.remove(option)
         fuzz(Path(option.partition("=")[2]))
     else:
-        raise SystemExit(main(int(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "build/fuzz/math")))
+        seconds, *rest = sys.argv[1:]
+        folder = Path(rest[0] if rest else "build/fuzz/math")
+        raise SystemExit(main(int(seconds), folder, int(rest[1]) if len(rest) > 1 else -1))

@@ -15,6 +15,7 @@ from rlvr.verifier.math.tree import Constant, Negation, Node, Percent, Sum, Symb
 
 _INFINITY = Constant("infinity")
 _REAL_PLACES = 30
+_SAME_REAL = Fraction(1, 10**25)
 _CHOICES = frozenset("ABCDFGH")
 _CONSTANT = re.compile(r"[CcKk](?:_\w)?")
 
@@ -92,12 +93,13 @@ def _compare_reals(gold: Node, answer: Node, rules: Rules) -> Match:
     values = _real(gold), _real(answer)
     if values[0] is None or values[1] is None:
         return _compare_formulas(gold, answer)
-    close = (
-        may_be_rounded(gold, values[1])
-        if rules.tolerance is None
-        else _close(gold, values[0], answer, values[1], rules)
-    )
-    return Match(close, "within the tolerance or rounded" if close else "a different number")
+    if rules.tolerance is not None:
+        close = _close(gold, values[0], answer, values[1], rules)
+    elif abs(values[0] - values[1]) < _SAME_REAL:  # exactly the gold, and so no value that was rounded to it
+        close = rules.allow_unevaluated
+    else:
+        close = may_be_rounded(gold, values[1])
+    return Match(close, "within the tolerance or rounded" if close else "a different or unfinished number")
 
 
 def _real(node: Node) -> Fraction | None:

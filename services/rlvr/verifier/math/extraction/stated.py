@@ -191,12 +191,19 @@ def _sentence_after(text: str, start: int) -> str:
         closing = stripped.find(_DISPLAY_END[display[1]], display.end())
         if closing > 0 and (display[1] != r"\(" or _ENDS_SENTENCE.match(stripped, closing + 2)):
             return stripped[display.end() : closing]
-    end = _SENTENCE_END.search(stripped)
-    if end and stripped[0] == "$" and stripped.count("$", 0, end.start()) == 1:
-        closing = stripped.find("$", end.start())
-        if closing > 0 and "\n" not in stripped[:closing]:  # a full stop inside the formula
-            end = _SENTENCE_END.search(stripped, closing)
+    end = _sentence_end(stripped)
     return stripped[: end.end()].removesuffix("</") if end else stripped
+
+
+def _sentence_end(text: str) -> re.Match[str] | None:
+    """The first end of a sentence that does not stand inside a `$...$` which is closed on its line."""
+    for end in _SENTENCE_END.finditer(text):
+        if text.count("$", 0, end.start()) % 2 == 0 or end[0] == "\n":
+            return end
+        closing = text.find("$", end.start())
+        if closing < 0 or "\n" in text[end.start() : closing]:
+            return end
+    return None
 
 
 def _content(sentence: str) -> str:

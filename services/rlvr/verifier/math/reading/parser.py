@@ -99,6 +99,13 @@ def _undecorated(text: str) -> str:
     if not text.strip("*"):
         return ""
     text = text.removesuffix("**").removeprefix("**")
+    text = _unpunctuated(text)
+    if text.endswith("$") and text.count("$") == 2:  # `$x.$`: the full stop may stand inside
+        text = _unpunctuated(text[:-1]) + "$"
+    return text
+
+
+def _unpunctuated(text: str) -> str:
     while text and text[-1] in " .;,\n" and text[-2:-1] != "\\":
         text = text[:-1]
     return text
