@@ -79,8 +79,7 @@ def compare_sets(gold: Node, answer: Node, rules: Rules, compare: Compare) -> Ma
 
 
 def _values(node: Node) -> Node:
-    node = node.values if isinstance(node, Solutions) else node
-    return node
+    return node.values if isinstance(node, Solutions) else node
 
 
 def _same_pieces(gold: list[_Piece], answer: list[_Piece], rules: Rules, compare: Compare) -> Match:

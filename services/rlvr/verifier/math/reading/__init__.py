@@ -11,6 +11,10 @@ unit_parser, unit_phrase, units   the unit behind a value: its grammar, its word
 quantities  formulas with units, currency, ratios
 calendar    dates and times of day
 number_words   `twelve`, `one hundred and five` in digits
-statements  lists, relations, definitions: the whole of one answer
+matrices    a matrix times a number
+phrases     choices, sentences, yes and no, no solution
+relations   equalities and inequalities as what they assert
+qualifiers  what an answer says of its own letters: `k in Z`, `where c is real`
+statements  lists, labels, sets, definitions: the whole of one answer
 parser      `parse_answer`, the door to all of it
 """
