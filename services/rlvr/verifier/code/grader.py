@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from platform import python_version
 from typing import Any
 
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.extract import NoProgram, Program, extract_program
-from rlvr.verifier.code.process_runner import ProcessRunner
 from rlvr.verifier.code.result import NoValue, parse_result, same_output, same_value
 from rlvr.verifier.code.runner import Call, End, Job, Limits, NoSlot, Runner, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CallTest, CodeSpec, StdioTest
+from rlvr.verifier.code.tiers import start_runner
 from rlvr.verifier.protocol import Graded, InvalidSpec
+
+_Run = Callable[[Job, Limits], Awaitable[RunResult]]
+"""Runs a job in the slot that its program has."""
 
 _REASONS = {
     End.COMPILE_ERROR: Reason.COMPILE_ERROR,
@@ -42,21 +47,23 @@ class CodeGrader:
     version = "1.0.0"
     spec = CodeSpec
 
-    def __init__(self, settings: CodeSettings | None = None, runner: Runner | None = None) -> None:
+    def __init__(self, settings: CodeSettings | None = None) -> None:
         self._settings = settings or CodeSettings()
-        self._runner = runner or ProcessRunner(self._settings)
+        self._runner: Runner | None = None
 
     async def start(self) -> None:
         """Raises RuntimeError if this host cannot isolate a program."""
-        await self._runner.start()
+        self._runner = await start_runner(self._settings)
 
     async def close(self) -> None:
         """Kill and reap everything."""
-        await self._runner.close()
+        if self._runner is not None:
+            await self._runner.close()
 
     def describe(self) -> dict[str, Any]:
         """Languages, and the isolation in force."""
-        return {"languages": ["python"], "python": python_version(), **self._runner.describe()}
+        isolation = self._runner.describe() if self._runner is not None else {"tier": None, "isolation": []}
+        return {"languages": ["python"], "python": python_version(), **isolation}
 
     async def grade(self, completion: str, spec: CodeSpec, timeout_s: float) -> Graded:
         """Grade one completion; see `AsyncGrader`.
@@ -73,21 +80,23 @@ class CodeGrader:
         if len(program.source) > self._settings.source_limit_chars:
             limit = self._settings.source_limit_chars
             return Graded(incorrect(Reason.TOO_LARGE, f"the program is over {limit} characters"))
+        if self._runner is None:
+            return Graded(error(Reason.SANDBOX_UNAVAILABLE, "the code verifier is not started"))
         asked = time.monotonic()
         try:
             async with self._runner.slot(timeout_s) as slot:
                 queue_s = time.monotonic() - asked
-                return Graded(await self._grade_program(program, spec, slot), queue_s)
+                return Graded(await self._grade_program(program, spec, partial(self._runner.run, slot=slot)), queue_s)
         except NoSlot as late:
             return Graded(error(Reason.QUEUE_TIMEOUT, str(late)), time.monotonic() - asked)
 
-    async def _grade_program(self, program: Program, spec: CodeSpec, slot: int) -> Grade:
+    async def _grade_program(self, program: Program, spec: CodeSpec, run: _Run) -> Grade:
         try:
-            return _score(program, await self._run_tests(program.source, spec, slot), spec)
+            return _score(program, await self._run_tests(program.source, spec, run), spec)
         except RunnerUnavailable as unavailable:
             return error(Reason.SANDBOX_UNAVAILABLE, str(unavailable))
 
-    async def _run_tests(self, source: str, spec: CodeSpec, slot: int) -> list[_Failure | None]:
+    async def _run_tests(self, source: str, spec: CodeSpec, run: _Run) -> list[_Failure | None]:
         """For each test that was run, in order, why it failed or None."""
         failures: list[_Failure | None] = []
         time_left = self._settings.total_time_s
@@ -97,7 +106,7 @@ class CodeGrader:
                 failures.append(_Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
             else:
                 limits = self._limits(test, spec, time_left)
-                result = await self._run(_job(source, test, spec), limits, slot)
+                result = await _run_fairly(_job(source, test, spec), limits, run)
                 failures.append(_judge(test, result))
                 time_left -= result.time_s
             if failures[-1] is not None and spec.scoring == "all":
@@ -109,13 +118,14 @@ class CodeGrader:
         output = settings.output_limit_bytes if isinstance(test, StdioTest) else settings.result_limit_bytes
         return Limits(min(spec.time_limit_s, time_left), spec.memory_limit_mb, output)
 
-    async def _run(self, job: Job, limits: Limits, slot: int) -> RunResult:
-        """Run a job, and once more if that may have failed through no fault of the candidate's."""
-        with suppress(RunnerUnavailable):
-            result = await self._runner.run(job, limits, slot)
-            if result.end is not End.KILLED:
-                return result
-        return await self._runner.run(job, limits, slot)
+
+async def _run_fairly(job: Job, limits: Limits, run: _Run) -> RunResult:
+    """Run a job, and once more if that may have failed through no fault of the candidate's."""
+    with suppress(RunnerUnavailable):
+        result = await run(job, limits)
+        if result.end is not End.KILLED:
+            return result
+    return await run(job, limits)
 
 
 def _job(source: str, test: StdioTest | CallTest, spec: CodeSpec) -> Job:

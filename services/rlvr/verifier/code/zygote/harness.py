@@ -6,12 +6,13 @@ judgement, so code that takes over this process gains nothing but saying an answ
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+import threading
+from json import dumps as _quote
+from types import CodeType, ModuleType
+from typing import Any, NoReturn
 
 EXIT_COMPILE = 98
 """Exit code of a program that does not compile."""
@@ -19,18 +20,29 @@ EXIT_MEMORY = 97
 """Exit code of a program that ran out of memory. Both only choose among reasons for reward 0."""
 
 
-def run_script(source: str) -> None:
-    """Run the program as `__main__`, ending as the interpreter would."""
+def run_script(source: str) -> NoReturn:
+    """Run the program as `__main__` and end as the interpreter would, but without taking itself apart."""
+    _open_standard_streams()
+    names = _new_module("__main__")
+    code = 0
     try:
-        _define(source, "__main__")
-    except MemoryError:
-        sys.exit(EXIT_MEMORY)
+        exec(_compile(source), names)  # noqa: S102 - this process exists to do so
+    except BaseException as raised:  # noqa: BLE001 - the program ends here, whatever it raised
+        code = _exit_code(raised)
+    for finish in (threading._shutdown, atexit._run_exitfuncs, names.clear, _flush):  # type: ignore[attr-defined]
+        try:
+            finish()
+        except BaseException:  # noqa: BLE001 - nor does the interpreter stop here
+            pass
+    os._exit(code)
 
 
-def run_call(source: str, entry_point: str, args: list[Any], result_fd: int) -> None:
+def run_call(source: str, entry_point: str, args: list[Any], result_fd: int) -> NoReturn:
     """Define the program's names, call one, write its result as one JSON object and end the process."""
     try:
-        function = _define(source, "solution").get(entry_point)
+        names = _new_module("solution")
+        exec(_compile(source), names)  # noqa: S102 - as above
+        function = names.get(entry_point)
         text = '{"raised":"NoEntryPoint"}' if function is None else f'{{"value":{_json(function(*args))}}}'
     except MemoryError:
         os._exit(EXIT_MEMORY)
@@ -42,15 +54,36 @@ def run_call(source: str, entry_point: str, args: list[Any], result_fd: int) -> 
     os._exit(0)
 
 
-def _define(source: str, name: str) -> dict[str, Any]:
+def _open_standard_streams() -> None:
+    for fd, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        stream = open(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _compile(source: str) -> CodeType:
     try:
-        code = compile(source, "<program>", "exec", dont_inherit=True)
+        return compile(source, "<program>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         os._exit(EXIT_COMPILE)
-    module = type(sys)(name)
+
+
+def _new_module(name: str) -> dict[str, Any]:
+    module = ModuleType(name)
     sys.modules[name] = module
-    exec(code, module.__dict__)  # noqa: S102 - this process exists to do so
     return module.__dict__
+
+
+def _exit_code(raised: BaseException) -> int:
+    if isinstance(raised, MemoryError):
+        return EXIT_MEMORY
+    if isinstance(raised, SystemExit):
+        return 0 if raised.code is None else raised.code & 0xFF if isinstance(raised.code, int) else 1
+    return 1
+
+
+def _flush() -> None:
+    sys.stdout.flush()
 
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -77,11 +110,3 @@ def _json(value: Any) -> str:
     if kind is dict and all(type(key) is str for key in value):
         return f"{{{','.join([f'{_quote(key)}:{_json(item)}' for key, item in value.items()])}}}"
     raise NotJson(kind.__name__)
-
-
-def _quote(text: str) -> str:
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    import json  # costly, and most answers do without
-
-    return json.dumps(text)

@@ -1,0 +1,65 @@
+"""A run without namespaces: held together by its zygote, which reaps and kills all that the run starts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rlvr.verifier.code.isolation import kernel, landlock, mounts, privileges, seccomp
+from rlvr.verifier.code.isolation.process_tree import kill_descendants
+from rlvr.verifier.code.isolation.rlimits import set_limits
+
+
+class OpenTree:
+    """Resource limits and a user id, if there is one to give; files, network and signals stay open."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """`config`: `uid` of the candidates, None to keep this user's."""
+        self._uid = config["uid"]
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        privileges.gain_nothing()
+        privileges.keep_capabilities("SETUID", "SETGID", "KILL")
+        privileges.set_dumpable(False)
+
+    def fork(self) -> int:
+        """See `House.fork`; the child is the candidate."""
+        return os.fork()
+
+    def enter(self, config: dict[str, Any]) -> None:
+        """See `House.enter`."""
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+
+    def confine(self, config: dict[str, Any]) -> None:
+        """See `House.confine`."""
+        privileges.become(self._uid)
+        privileges.keep_capabilities()
+        privileges.set_dumpable(True)  # or it could not open its own /dev/stdin
+        kernel.write("/proc/self/oom_score_adj", "1000")  # when the host runs short the run goes first
+        os.chdir(config["workspace"])
+        set_limits(**config["limits"])
+
+    def bury(self, run: int) -> tuple[int | None, float]:
+        """See `House.bury`."""
+        _, status, usage = os.wait4(run, 0)
+        kill_descendants()
+        return status, usage.ru_utime + usage.ru_stime
+
+
+class LandlockTree(OpenTree):
+    """As `OpenTree`, but without files, network, signals and all that `syscall_policy` keeps from a candidate."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._abi = landlock.abi()
+        if not self._abi:
+            raise OSError("this kernel has no Landlock, or it is not enabled")
+        self._folders = mounts.shown_folders()
+        self._devices = [f"/dev/{name}" for name in mounts.DEVICES]
+
+    def confine(self, config: dict[str, Any]) -> None:
+        """See `House.confine`."""
+        super().confine(config)
+        landlock.restrict(self._abi, readable=self._folders, devices=self._devices, writable=config["workspace"])
+        # Landlock does not govern chmod: without a user of its own a candidate could close our files to us.
+        signal_only = None if self._abi >= landlock.SCOPES_SIGNALS else os.getpid()
+        seccomp.install(seccomp.make_filter(attributes=self._uid is not None, signal_only=signal_only))
