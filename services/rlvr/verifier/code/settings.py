@@ -14,7 +14,7 @@ from rlvr.core.settings import Block
 class CodeSettings(Block):
     """What the host grants to candidates, whatever a spec asks for."""
 
-    concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=400)
+    concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=200)
     """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""
     max_queue: int = Field(default=4096, ge=0)
     """Candidates that may wait their turn; more are refused with RESOURCE_EXHAUSTED."""

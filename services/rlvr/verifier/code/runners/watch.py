@@ -59,8 +59,10 @@ class Watch:
                     return RunResult(End.TIME_LIMIT, b"", limit, f"over {limit:g} s")
                 if left <= 0:  # it may have ended just now, its report on the way
                     last_look, left = True, _TICK_S
-        end, detail = self._end(*self._run.ended.result())
-        return RunResult(end, self._output.closed.result() or b"", min(taken, limit), detail)
+        status, cpu_s = self._run.ended.result()
+        end, detail = self._end(status, cpu_s)
+        exit_code = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
+        return RunResult(end, self._output.closed.result() or b"", min(taken, limit), detail, exit_code)
 
     def _time_left(self, taken: float) -> float:
         """What a program that has run for `taken` seconds by the clock has left of its limit; 0 if nothing.

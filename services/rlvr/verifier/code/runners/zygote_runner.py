@@ -76,6 +76,10 @@ class ZygoteRunner:
         """The right to run jobs one after the other (see `Runner.slot`)."""
         return self._slots.take(timeout_s)
 
+    def beside(self, slot: int) -> int:
+        """A second place (see `Runner.beside`): a zygote of its own, started when it is first needed."""
+        return slot + self._settings.concurrency
+
     async def run(self, job: Job, limits: Limits, slot: int) -> RunResult:
         """Run one job (see `Runner.run`)."""
         if not self._started:

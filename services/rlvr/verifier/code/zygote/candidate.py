@@ -7,20 +7,23 @@ import marshal
 import os
 import signal
 import socket
+import sys
 from typing import Any, NoReturn
 
-from rlvr.verifier.code.zygote import harness
+from rlvr.verifier.code.zygote import examiner, harness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rlvr.verifier.code.zygote.houses import House
 
 _RESULT = 3
-"""Descriptor of the result of a call; takes the place of the socket to the room."""
+"""Descriptor of what is answered; takes the place of the socket to the room."""
+_REQUESTS = 4
+"""Descriptor of what is asked."""
 
 
 def become_candidate(
-    house: House, config: dict[str, Any], control: socket.socket, job_fd: int, stdin_fd: int, output_fd: int
+    house: House, config: dict[str, Any], control: socket.socket, job_fd: int, input_fd: int, output_fd: int
 ) -> NoReturn:
     """Shut this process in, say that the program starts, and run it."""
     try:
@@ -28,26 +31,42 @@ def become_candidate(
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         job = _read_job(job_fd)
-        is_call = job["entry_point"] is not None
+        is_script = job["kind"] == "script"
         null = os.open("/dev/null", os.O_RDWR)
-        os.dup2(null if is_call else stdin_fd, 0)
-        os.dup2(null if is_call else output_fd, 1)
+        os.dup2(input_fd if is_script else null, 0)
+        os.dup2(output_fd if is_script else null, 1)
         os.dup2(null, 2)
         house.confine(config)
+        _write_files(job["files"])
         control.send(marshal.dumps(("started",)))
     except Exception as failure:  # noqa: BLE001 - whatever it is, the room must hear of it and no program may run
         control.send(marshal.dumps(("broken", f"{type(failure).__name__}: {failure}"[:1000])))
         os._exit(1)
     control.detach()
     os.dup2(output_fd, _RESULT)
-    os.closerange(_RESULT + is_call, 256)
+    if not is_script:
+        os.dup2(input_fd, _REQUESTS)
+    os.closerange(_RESULT if is_script else _REQUESTS + 1, 256)
     gc.enable()
-    if is_call:
-        harness.run_call(job["source"], job["entry_point"], job["args"], _RESULT)
-    harness.run_script(job["source"])
+    if job["kind"] == "tests":
+        examiner.run_tests(job["source"], job["called"], job["nonce"], _REQUESTS, _RESULT)
+    if job["kind"] == "answers":
+        harness.run_answers(job["source"], job["setup"], job["entry_point"], _REQUESTS, _RESULT)
+    harness.run_script(job["source"], job["argv"])
 
 
 def _read_job(fd: int) -> dict[str, Any]:
     with open(fd, "rb") as file:
         file.seek(0)
         return marshal.load(file)
+
+
+def _write_files(files: dict[str, bytes]) -> None:
+    """Put the files that belong to the program into its working folder, where it can import them."""
+    for name, content in files.items():
+        if "/" in name:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(content)
+    if files:
+        sys.path.append(os.getcwd())
