@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +27,7 @@ _OWN_PROCESSES = 8
 _OWN_MEMORY_MB = 64
 """Memory of a cgroup that is not the candidate's: the interpreter and the kernel's part."""
 _LOOK_EVERY_S = 0.1
+_SETUID_AND_SETGID = 1 << 7 | 1 << 6  # linux/capability.h
 
 
 class ZygoteRunner:
@@ -46,6 +46,7 @@ class ZygoteRunner:
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._started = False
         self._has_cgroups = False
+        self._may_change_user = may_change_user()
 
     async def start(self) -> None:
         """Run a trial program.
@@ -68,7 +69,7 @@ class ZygoteRunner:
     def describe(self) -> dict[str, Any]:
         """Tier, and what it consists of here."""
         isolation = [*self.isolation, "no_new_privs", "no_capabilities", "rlimits"]
-        isolation += ["own_uid"] if os.geteuid() == 0 else []
+        isolation += ["own_uid"] if self._owner(0) is not None else []
         isolation += ["cgroup"] if self._has_cgroups else []
         return {"tier": self.tier, "isolation": isolation}
 
@@ -108,7 +109,7 @@ class ZygoteRunner:
 
     def _owner(self, slot: int) -> int | None:
         """User of the slot's candidates; None if they have to be this user."""
-        return FIRST_UID + slot if os.geteuid() == 0 else None
+        return FIRST_UID + slot if self._may_change_user else None
 
     @contextlib.asynccontextmanager
     async def _place(self, slot: int) -> AsyncIterator[dict[str, Any]]:
@@ -127,7 +128,7 @@ class ZygoteRunner:
         if zygote is None or not zygote.alive:
             if zygote is not None:
                 await zygote.close()
-            cgroup = Cgroup.create(f"rlvr-{os.getpid()}-{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
+            cgroup = Cgroup.create(f"{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
             settings = self._settings
             zygote = await Zygote.spawn(self._python, self.tier, self._config(slot), cgroup, settings.startup_s)
             self._zygotes[slot] = zygote
@@ -168,3 +169,9 @@ class ZygoteRunner:
 
 def _over_memory(limits: Limits) -> str:
     return f"all processes together: over {limits.memory_mb} MB"
+
+
+def may_change_user() -> bool:
+    """Whether this process may become any user, which root in a container may not always."""
+    status = Path("/proc/self/status").read_text().split("CapEff:")[1]
+    return int(status.split()[0], 16) & _SETUID_AND_SETGID == _SETUID_AND_SETGID

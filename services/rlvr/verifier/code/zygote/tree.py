@@ -8,6 +8,7 @@ from typing import Any
 from rlvr.verifier.code.isolation import kernel, landlock, mounts, privileges, seccomp
 from rlvr.verifier.code.isolation.process_tree import kill_descendants
 from rlvr.verifier.code.isolation.rlimits import set_limits
+from rlvr.verifier.code.zygote.wire import CONTROL
 
 
 class OpenTree:
@@ -16,6 +17,8 @@ class OpenTree:
     def __init__(self, config: dict[str, Any]) -> None:
         """`config`: `uid` of the candidates, None to keep this user's."""
         self._uid = config["uid"]
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        _go_on_in_a_child()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         privileges.gain_nothing()
         privileges.keep_capabilities("SETUID", "SETGID", "KILL")
@@ -26,13 +29,13 @@ class OpenTree:
         return os.fork()
 
     def enter(self, config: dict[str, Any]) -> None:
-        """See `House.enter`."""
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+        """See `House.enter`; there is nothing to make."""
 
     def confine(self, config: dict[str, Any]) -> None:
         """See `House.confine`."""
         privileges.become(self._uid)
         privileges.keep_capabilities()
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
         privileges.set_dumpable(True)  # or it could not open its own /dev/stdin
         kernel.write("/proc/self/oom_score_adj", "1000")  # when the host runs short the run goes first
         os.chdir(config["workspace"])
@@ -63,3 +66,16 @@ class LandlockTree(OpenTree):
         # Landlock does not govern chmod: without a user of its own a candidate could close our files to us.
         signal_only = None if self._abi >= landlock.SCOPES_SIGNALS else os.getpid()
         seccomp.install(seccomp.make_filter(attributes=self._uid is not None, signal_only=signal_only))
+
+
+def _go_on_in_a_child() -> None:
+    """Fork; the parent, a reaper too, ends what the child has left if that should be killed, and then itself."""
+    child = os.fork()
+    if child:
+        os.dup2(0, CONTROL)  # the socket is the child's alone, so that the room sees it die
+        privileges.keep_capabilities("KILL")
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)  # when the room dies the child notices, and there is work to do here
+        os.waitpid(child, 0)
+        kill_descendants()
+        os._exit(0)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
