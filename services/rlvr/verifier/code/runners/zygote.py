@@ -14,7 +14,7 @@ from typing import Any
 
 from rlvr.verifier.code.runner import RunnerUnavailable
 from rlvr.verifier.code.runners.cgroups import Cgroup
-from rlvr.verifier.code.zygote.server import MESSAGE_BYTES
+from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[4])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from rlvr.verifier.code.zygote.main import main; main()"
@@ -100,6 +100,8 @@ class Zygote:
             await asyncio.shield(zygote.close())
             if isinstance(failure, TimeoutError):
                 raise RunnerUnavailable(f"the sandbox was not ready after {startup_s:g} s") from None
+            if isinstance(failure, OSError):
+                raise RunnerUnavailable(f"the sandbox did not start: {failure}") from failure
             raise
         return zygote
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from rlvr.verifier.code.isolation import kernel, mounts, namespaces, privileges, seccomp
 from rlvr.verifier.code.isolation.rlimits import set_limits
+from rlvr.verifier.code.zygote.wire import CONTROL
 
 _WORD_BYTES = 256
 
@@ -94,7 +95,7 @@ def _go_on_in_a_child() -> None:
     """Fork; the parent stays only to end as its child does."""
     child = os.fork()
     if child:
-        os.dup2(0, 3)  # the socket is the child's alone, so that the room sees it die
+        os.dup2(0, CONTROL)  # the socket is the child's alone, so that the room sees it die
         os.waitpid(child, 0)
         os._exit(0)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
