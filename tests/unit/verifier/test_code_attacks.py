@@ -190,10 +190,11 @@ CHEATS = [
     Attack("C17 mmap", "import mmap\nx = mmap.mmap(-1, 8 << 30)", SUM, CRASH),
     Attack(
         "C17 many processes' memory",
-        "import os, time\nfor _ in range(8): os.fork()\nx = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n"
+        "import os, time\nfor _ in range(3): os.fork()\nx = bytearray(200 << 20)\n"
+        "for i in range(0, len(x), 4096): x[i] = 1\n"
         "time.sleep(60)",
         CodeSpec(tests=SUM.tests, time_limit_s=5),
-        MEMORY | CRASH,
+        MEMORY | STOPPED,
     ),
     Attack("C17 sparse file", "f = open('x', 'wb'); f.truncate(1 << 40)", SUM, CRASH),
     Attack("C17 many files", "for i in range(10**6): open(str(i), 'w').close()", SUM, CRASH),
@@ -284,6 +285,16 @@ async def test_a_probe_reaches_nothing(grader, name):
             assert (result.end, result.output.decode()) == (End.EXITED, "")
 
 
+@pytest.mark.parametrize("name", PROBES)
+async def test_a_probe_is_sharp_where_nothing_isolates(name):
+    async with started("unsafe", concurrency=1) as grader:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            inputs = {"c08_files": __file__, "c20_network": str(server.getsockname()[1])}
+            job = Job(probe(name), Stdio(inputs.get(name, "").encode()))
+            result = await run_with(grader, job, Limits(20, 512, 100_000))
+    assert result.output.count(b"REACHED") >= 1, result
+
+
 async def test_a_run_does_not_see_what_another_left(grader):  # C24
     places = "('/tmp/mark', '/dev/shm/mark', 'mark', '/var/tmp/mark')"
     leave = (
@@ -302,11 +313,11 @@ async def test_a_run_does_not_see_what_another_left(grader):  # C24
 async def test_a_run_sees_no_input_of_another(grader):  # C08
     secret = "s3cret-" + "input" * 20
     read_all = (
-        "import re\nneedle = b's3cret' + b'-input'\nfor line in open('/proc/self/maps'):\n"
+        "import re\nneedle = re.compile(b's3cret-(input){20}')\nfor line in open('/proc/self/maps'):\n"
         "    start, end, mode = re.match('(\\\\w+)-(\\\\w+) (\\\\S+)', line).groups()\n"
         "    if mode[0] != 'r' or '[v' in line: continue\n"
         "    with open('/proc/self/mem', 'rb', 0) as memory:\n        memory.seek(int(start, 16))\n"
-        "        try: found = memory.read(int(end, 16) - int(start, 16)).count(needle)\n"
+        "        try: found = needle.search(memory.read(int(end, 16) - int(start, 16)))\n"
         "        except OSError: continue\n        if found: print('REACHED', line)"
     )
     limits = Limits(30, 512, 10_000)

@@ -71,7 +71,9 @@ def busy_core(num_rivals):
     """One core, for us and everything started inside, shared with rivals that each are a scheduling group."""
     ours = psutil.Process()
     cores = ours.cpu_affinity()
-    ours.cpu_affinity(cores[:1])
+    zygotes = ours.children(recursive=True)
+    for process in (ours, *zygotes):
+        process.cpu_affinity(cores[:1])
     loop = [sys.executable, "-c", "while True: pass"]
     rivals = [subprocess.Popen(loop, start_new_session=True) for _ in range(num_rivals)]
     try:
@@ -80,7 +82,8 @@ def busy_core(num_rivals):
         for rival in rivals:
             rival.kill()
             rival.wait()
-        ours.cpu_affinity(cores)
+        for process in (ours, *zygotes):
+            process.cpu_affinity(cores)
 
 
 async def test_waiting_for_a_slot_and_for_the_sandbox_costs_a_program_nothing():

@@ -32,7 +32,7 @@ ours, theirs = socket.socketpair()
 for action in (
     lambda: ours.bind("\0abstract"),
     lambda: ours.bind("here.sock"),
-    lambda: ours.listen(),
+    ours.listen,
     lambda: ours.connect("\0abstract"),
     lambda: ours.sendto(b"x", "/dev/log"),
     lambda: ours.setsockopt(socket.SOL_SOCKET, 26, b"\0" * 16),

@@ -1,6 +1,8 @@
 """Other processes: their memory, limits, priority, signals."""
 
+import ctypes
 import fcntl
+import os
 import resource
 
 for pid in {1, os.getppid() or 1, max(1, os.getpid() - 1)}:

@@ -1,5 +1,7 @@
 """Namespaces, mounts, privileges, and the kernel's less visited parts."""
 
+import ctypes
+import os
 import subprocess
 
 for flag in (0x10000000, 0x20000, 0x40000000, 0x20000000, 0x8000000, 0x4000000, 0x2000000):
@@ -36,8 +38,7 @@ call("sethostname", 170, 161, b"x", 1)
 call("settimeofday", 164, 170, buffer(), 0)
 call("fanotify_init", 300, 262, 0, 0)
 call("ioctl TIOCSTI", 16, 29, 0, 0x5412, b"x")
-call("prctl set seccomp", 157, 167, 22, 1, 0, 0, 0)
-call("seccomp", 317, 277, 0, 0, 0)
+call("seccomp", 317, 277, 3, 0, buffer())
 call("shmget", 29, 194, 4242, 4096, 0o1666)
 call("semget", 64, 190, 4242, 1, 0o1666)
 call("msgget", 68, 186, 4242, 0o1666)

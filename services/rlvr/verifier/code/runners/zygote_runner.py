@@ -26,6 +26,8 @@ _OWN_PROCESSES = 8
 """Processes of a cgroup that are not the candidate's: the zygote, what waits for it, a run's init."""
 _OWN_MEMORY_MB = 64
 """Memory of a cgroup that is not the candidate's: the interpreter and the kernel's part."""
+_TRIAL = "import colorsys, math; print(math.tau)"
+"""Needs a library that no zygote has imported already."""
 _LOOK_EVERY_S = 0.1
 _SETUID_AND_SETGID = 1 << 7 | 1 << 6  # linux/capability.h
 
@@ -57,7 +59,7 @@ class ZygoteRunner:
         self._started = True
         try:
             async with self.slot(self._settings.startup_s) as slot:
-                trial = await self.run(Job("import math; print(math.tau)", Stdio(b"")), Limits(10, 512, 1024), slot)
+                trial = await self.run(Job(_TRIAL, Stdio(b"")), Limits(10, 512, 1024), slot)
                 self._has_cgroups = self._zygotes[slot].cgroup is not None
             if trial.end is not End.EXITED or not trial.output.startswith(b"6.28"):
                 hint = f"can an unprivileged user read {self._python}?"
