@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,6 +224,37 @@ async def test_a_zygote_killed_twice_is_our_error_and_no_reward(isolating):  # C
         second.kill()
         grade = await task
     assert (grade.outcome, grade.reason, grade.reward) == (Outcome.ERROR, Reason.SANDBOX_UNAVAILABLE, None)
+
+
+ROOM = """
+import asyncio, os, sys
+from rlvr.verifier.code.runner import Job, Limits, Stdio
+from rlvr.verifier.code.settings import CodeSettings
+from rlvr.verifier.code.tiers import start_runner
+
+async def main():
+    runner = await start_runner(CodeSettings(tier=sys.argv[1], python=sys.argv[2], concurrency=1))
+    program = "import os\\nfor _ in range(3): os.fork()\\nos.setsid()\\nwhile True: pass"
+    run = asyncio.create_task(runner.run(Job(program, Stdio(b"")), Limits(50, 256, 1000), 0))
+    print("started", flush=True)
+    await run
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("tier", ["jail", "landlock", "unsafe"])
+async def test_a_killed_room_leaves_no_process(tier):
+    async with started(tier, concurrency=1) as grader:  # or skip, where there is no such tier
+        python = grader.runner._python
+    room = subprocess.Popen([sys.executable, "-c", ROOM, tier, python], stdout=subprocess.PIPE, text=True)
+    with room:
+        while "started" not in room.stdout.readline():
+            assert room.poll() is None
+        async with asyncio.timeout(30):
+            below = await until(lambda: len(found := psutil.Process(room.pid).children(recursive=True)) > 7 and found)
+            room.kill()
+            await until(lambda: not [process for process in below if process.is_running()])
 
 
 async def test_closing_ends_the_runs_under_way():
