@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
+import rlvr
 from rlvr.core.verdict import Grade
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.runner import Job, Limits, RunnerUnavailable, RunResult
 from rlvr.verifier.code.runners.jail import JailRunner
+from rlvr.verifier.code.runners.workspace import PREFIX
 from rlvr.verifier.code.runners.zygote_runner import FIRST_UID, FIRST_ZYGOTE_UID, ZygoteRunner
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
@@ -25,6 +28,8 @@ ISOLATING = ["jail", "unprivileged_jail", "landlock"]
 TIERS = [*ISOLATING, "unsafe"]
 WAIT_S = 60
 _CGROUPS = Path("/sys/fs/cgroup")
+_SOURCE_ROOT = str(Path(rlvr.__file__).parents[1])
+"""On the command line of every zygote, and so of what it forks."""
 
 
 class UnprivilegedJail(JailRunner):
@@ -92,25 +97,30 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
 
 
 def leftovers() -> dict[str, set[str]]:
-    """What runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, sockets."""
+    """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
     processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
-    for process in psutil.process_iter(["uids", "name"]):
-        uids = process.info["uids"]
-        if uids and FIRST_UID <= uids.real < FIRST_ZYGOTE_UID + 400:
+    for process in psutil.process_iter(["cmdline", "name"]):
+        if _SOURCE_ROOT in (process.info["cmdline"] or ()):
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,
-        "folders": {str(path) for path in Path("/tmp").glob("rlvr-code-*")},
-        "cgroups": {str(path) for path in _CGROUPS.glob("**/rlvr-*")},
-        "shared memory": {path.name for path in Path("/dev/shm").iterdir()} | set(_ipc_objects()),
+        "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")},
+        "cgroups": {str(path) for path in _CGROUPS.glob(f"**/rlvr-{os.getpid()}-*")},
+        "shared memory": {str(path) for path in Path("/dev/shm").iterdir() if _is_a_candidates(path)} | _ipc_objects(),
         "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
         "descriptors": {str(psutil.Process().num_fds())},
     }
 
 
-def _ipc_objects() -> list[str]:
+def _is_a_candidates(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return FIRST_UID <= path.stat().st_uid < FIRST_ZYGOTE_UID + 400
+    return False
+
+
+def _ipc_objects() -> set[str]:
     tables = ("shm", "sem", "msg")
-    return [line for name in tables for line in Path(f"/proc/sysvipc/{name}").read_text().splitlines()[1:]]
+    return {line for name in tables for line in Path(f"/proc/sysvipc/{name}").read_text().splitlines()[1:]}
 
 
 def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:

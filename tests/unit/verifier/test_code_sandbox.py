@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rlvr.core.verdict import Outcome, Reason
@@ -234,7 +235,7 @@ from rlvr.verifier.code.tiers import start_runner
 
 async def main():
     runner = await start_runner(CodeSettings(tier=sys.argv[1], python=sys.argv[2], concurrency=1))
-    program = "import os\\nfor _ in range(3): os.fork()\\nos.setsid()\\nwhile True: pass"
+    program = "import os\\nfor _ in range(3): os.fork()\\nwhile True: pass"
     run = asyncio.create_task(runner.run(Job(program, Stdio(b"")), Limits(50, 256, 1000), 0))
     print("started", flush=True)
     await run
@@ -247,14 +248,17 @@ asyncio.run(main())
 async def test_a_killed_room_leaves_no_process(tier):
     async with started(tier, concurrency=1) as grader:  # or skip, where there is no such tier
         python = grader.runner._python
-    room = subprocess.Popen([sys.executable, "-c", ROOM, tier, python], stdout=subprocess.PIPE, text=True)
-    with room:
-        while "started" not in room.stdout.readline():
-            assert room.poll() is None
-        async with asyncio.timeout(30):
+    command = [sys.executable, "-c", ROOM, tier, python]
+    async with asyncio.timeout(60):
+        room = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        try:
+            while b"started" not in (line := await room.stdout.readline()):
+                assert line, "the room did not start"
             below = await until(lambda: len(found := psutil.Process(room.pid).children(recursive=True)) > 7 and found)
+        finally:
             room.kill()
-            await until(lambda: not [process for process in below if process.is_running()])
+            await room.wait()
+        await until(lambda: not [process for process in below if process.is_running()])
 
 
 async def test_closing_ends_the_runs_under_way():

@@ -52,7 +52,7 @@ try:
     status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 except OSError:
     status = {}
-for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"):
+for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
     if int(status.get(name, "0"), 16):
         print("REACHED", name, status[name])
 if status.get("NoNewPrivs", "1").strip() != "1" or status.get("Seccomp", "2").strip() != "2":
