@@ -25,13 +25,26 @@ class CodeGrader:
     version = "2.0.0"
     spec = CodeSpec
 
-    def __init__(self, settings: CodeSettings | None = None) -> None:
+    def __init__(self, settings: CodeSettings | None = None, runner: Runner | None = None) -> None:
+        """`runner` is a started one to use instead of that which the settings name."""
         self._settings = settings or CodeSettings()
-        self._runner: Runner | None = None
+        self._runner = runner
+
+    @property
+    def runner(self) -> Runner:
+        """What runs the programs.
+
+        Raises:
+            RunnerUnavailable: the grader is not started.
+        """
+        if self._runner is None:
+            raise RunnerUnavailable("the code verifier is not started")
+        return self._runner
 
     async def start(self) -> None:
         """Raises RuntimeError if this host cannot isolate a program."""
-        self._runner = await start_runner(self._settings)
+        if self._runner is None:
+            self._runner = await start_runner(self._settings)
 
     async def close(self) -> None:
         """Kill and reap everything."""
@@ -57,23 +70,19 @@ class CodeGrader:
         if len(program.source) > self._settings.source_limit_chars:
             limit = self._settings.source_limit_chars
             return Graded(incorrect(Reason.TOO_LARGE, f"the program is over {limit} characters"))
-        if self._runner is None:
-            return Graded(error(Reason.SANDBOX_UNAVAILABLE, "the code verifier is not started"))
         asked = time.monotonic()
+        queue_s = 0.0
         try:
-            async with self._runner.slot(timeout_s) as slot:
+            runner = self.runner
+            async with runner.slot(timeout_s) as slot:
                 queue_s = time.monotonic() - asked
                 source = f"{spec.preamble}\n{program.source}" if spec.preamble else program.source
-                examination = Examination(source, spec, self._runner, slot, self._settings)
-                return Graded(await self._grade_program(program, examination), queue_s)
+                examination = Examination(source, spec, runner, slot, self._settings)
+                return Graded(_score(program, await self._failures(examination), spec), queue_s)
+        except RunnerUnavailable as unavailable:
+            return Graded(error(Reason.SANDBOX_UNAVAILABLE, str(unavailable)), queue_s)
         except NoSlot as late:
             return Graded(error(Reason.QUEUE_TIMEOUT, str(late)), time.monotonic() - asked)
-
-    async def _grade_program(self, program: Program, examination: Examination) -> Grade:
-        try:
-            return _score(program, await self._failures(examination), examination.spec)
-        except RunnerUnavailable as unavailable:
-            return error(Reason.SANDBOX_UNAVAILABLE, str(unavailable))
 
     async def _failures(self, examination: Examination) -> list[Failure | None]:
         """For each test that was run, in order, why it was not passed or None."""

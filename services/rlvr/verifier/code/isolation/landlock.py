@@ -17,13 +17,14 @@ _ASK_VERSION, _PATH_BENEATH = 1, 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _MAKE_CHAR, _MAKE_SOCK, _MAKE_BLOCK, _IOCTL_DEV = 1 << 6, 1 << 9, 1 << 11, 1 << 15
-_TCP, _SCOPED = 0b11, 0b11  # bind and connect; abstract unix sockets and signals
+_TCP = 0b11  # bind and connect
+_SCOPED_SIGNALS, _SCOPED = 0b10, 0b11  # the latter with abstract unix sockets
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each ABI knows; they are the lowest bits."""
 _RIGHTS_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | _IOCTL_DEV
 
-SCOPES_SIGNALS = 6
-"""First ABI in which a restricted process can signal only its own kind."""
+_SCOPES = 6
+"""First ABI in which a restricted process can be kept from signalling others."""
 
 
 def abi() -> int:
@@ -32,6 +33,20 @@ def abi() -> int:
         return syscall("landlock_create_ruleset", _CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
     except OSError:
         return 0
+
+
+def can_scope_signals() -> bool:
+    """Whether this kernel can keep a process from signalling others."""
+    return abi() >= _SCOPES
+
+
+def scope_signals() -> None:
+    """From here on this process and what it starts can signal only each other. Raises OSError."""
+    ruleset = _create(struct.pack("=QQQ", 0, 0, _SCOPED_SIGNALS))
+    try:
+        syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)
+    finally:
+        os.close(ruleset)
 
 
 def restrict(version: int, *, readable: list[str], devices: list[str], writable: str) -> None:
@@ -46,8 +61,7 @@ def restrict(version: int, *, readable: list[str], devices: list[str], writable:
     """
     every_file_right = (1 << _FILE_RIGHTS_BY_ABI.get(version, 16)) - 1
     attributes = struct.pack("=QQQ", every_file_right, _TCP, _SCOPED)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = syscall("landlock_create_ruleset", _CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
+    ruleset = _create(attributes[: 24 if version >= _SCOPES else 16 if version >= 4 else 8])
     try:
         for path in [*readable, f"/proc/{os.getpid()}"]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
@@ -57,6 +71,10 @@ def restrict(version: int, *, readable: list[str], devices: list[str], writable:
         syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
+
+
+def _create(attributes: bytes) -> int:
+    return syscall("landlock_create_ruleset", _CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

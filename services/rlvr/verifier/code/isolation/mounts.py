@@ -24,8 +24,8 @@ SCRATCH = "/tmp"
 def shown_folders() -> list[str]:
     """The host's folders that a candidate may read: programs, libraries, the interpreter."""
     prefix = sys.base_prefix
-    inside_usr = prefix == "/usr" or prefix.startswith("/usr/")
-    return [path for path in (*SYSTEM_FOLDERS, "" if inside_usr else prefix) if path and os.path.exists(path)]
+    own = [] if prefix == "/usr" or prefix.startswith("/usr/") else [prefix]
+    return [path for path in SYSTEM_FOLDERS if os.path.exists(path)] + own
 
 
 def enter_private_root() -> bool:

@@ -16,6 +16,19 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
+def num_threads_of(uid: int) -> int:
+    """Threads of all processes of a user, as /proc has them now."""
+    threads = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.stat(f"/proc/{entry}").st_uid == uid:
+                    threads += len(os.listdir(f"/proc/{entry}/task"))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):  # it is gone since, or not dumpable
+                continue
+    return threads
+
+
 def _by_parent() -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
@@ -29,11 +42,12 @@ def _by_parent() -> dict[int, list[int]]:
     return children
 
 
-def kill_descendants() -> None:
+def kill_descendants(*, scoped: bool, uid: int | None) -> None:
     """Kill and reap what is below this process, which must be a subreaper, until nothing is.
 
-    Only children are killed, whose ids cannot pass to others before they are reaped; theirs become ours then.
-    It must be quick, to catch a process that goes on by forking and leaving.
+    Processes that fork faster than they are found can only be ended all at once, as kill(-1) does, which in the
+    kernel excludes forking meanwhile. `scoped` says that a Landlock lets this process signal only those below it;
+    `uid` is a user that only they have. With neither they are ended one by one, which such processes can outrun.
     """
     while True:
         try:
@@ -41,8 +55,32 @@ def kill_descendants() -> None:
                 pass
         except ChildProcessError:
             return
-        for pid in _children():
-            os.kill(pid, SIGKILL)
+        if scoped:
+            _kill_all()
+        elif uid is not None:
+            _kill_all_of(uid)
+        else:
+            # Only children, whose ids cannot pass to others before they are reaped; theirs become ours then.
+            for pid in _children():
+                os.kill(pid, SIGKILL)
+
+
+def _kill_all() -> None:
+    try:
+        os.kill(-1, SIGKILL)
+    except ProcessLookupError:  # those left are dead already
+        pass
+
+
+def _kill_all_of(uid: int) -> None:
+    killer = os.fork()
+    if killer == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            _kill_all()
+        finally:
+            os._exit(0)
+    os.waitpid(killer, 0)
 
 
 def _children() -> list[int]:

@@ -9,6 +9,7 @@ are on for children already (`Delegate=yes` with `DelegateSubgroup=` in systemd,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from rlvr.core.telemetry import get_logger
 log = get_logger("code")
 
 _CONTROLLERS = ("memory", "pids")
+_PREFIX = "rlvr-"
 _REMOVE_S = 5.0
 _V1_MEMORY, _V2_MEMORY = "memory.limit_in_bytes", "memory.max"
 
@@ -29,13 +31,16 @@ class Cgroup:
         self._memory_bytes = -1
 
     @classmethod
-    def create(cls, name: str, processes: int) -> Cgroup | None:
-        """A new group of at most `processes` processes and threads; None where that is not permitted."""
+    def create(cls, label: str, processes: int) -> Cgroup | None:
+        """A new group of at most `processes` processes and threads, named by a label; None if that is not permitted."""
         parents = _own_folders()
         if parents is None:
             return None
+        name = f"{_PREFIX}{os.getpid()}-{label}"
         folders = {controller: parent / name for controller, parent in parents.items()}
         group = cls(folders)
+        for parent in set(parents.values()):
+            _sweep(parent)
         try:
             for folder in set(folders.values()):
                 folder.mkdir(exist_ok=True)
@@ -91,6 +96,15 @@ class Cgroup:
             except OSError:
                 left.append(folder)
         return left
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the groups of rooms that were killed."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            with contextlib.suppress(OSError):  # its last processes are dying, or another room was faster
+                folder.rmdir()
 
 
 def _own_folders() -> dict[str, Path] | None:

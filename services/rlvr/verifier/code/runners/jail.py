@@ -41,8 +41,6 @@ class JailRunner(ZygoteRunner):
         await super().start()
 
     def _config(self, slot: int) -> dict[str, Any]:
-        uids = {ZYGOTE: FIRST_ZYGOTE_UID + slot, CANDIDATE: self._owner(slot)}
-        return {"uids": uids if self._privileged else None}
-
-    def _owner(self, slot: int) -> int | None:
-        return super()._owner(slot) if self._privileged else None
+        owner = self._owner(slot)
+        uids = {ZYGOTE: FIRST_ZYGOTE_UID + slot, CANDIDATE: owner}
+        return {"uids": uids if self._privileged else None, "uid": owner}

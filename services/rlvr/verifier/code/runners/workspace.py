@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
+PREFIX = "rlvr-code-"
 MAX_ENTRIES = 4096
 
 
 @asynccontextmanager
 async def workspace(owner: int | None) -> AsyncIterator[Path]:
     """An empty folder that belongs to user `owner`, removed whatever the candidate did to it."""
-    path = Path(tempfile.mkdtemp(prefix="rlvr-code-"))
+    path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     try:
         if owner is not None:
             os.chown(path, owner, owner)

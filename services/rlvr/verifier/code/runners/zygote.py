@@ -14,7 +14,7 @@ from typing import Any
 
 from rlvr.verifier.code.runner import RunnerUnavailable
 from rlvr.verifier.code.runners.cgroups import Cgroup
-from rlvr.verifier.code.zygote.server import MESSAGE_BYTES
+from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[4])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from rlvr.verifier.code.zygote.main import main; main()"
@@ -100,6 +100,8 @@ class Zygote:
             await asyncio.shield(zygote.close())
             if isinstance(failure, TimeoutError):
                 raise RunnerUnavailable(f"the sandbox was not ready after {startup_s:g} s") from None
+            if isinstance(failure, OSError):
+                raise RunnerUnavailable(f"the sandbox did not start: {failure}") from failure
             raise
         return zygote
 
@@ -170,21 +172,28 @@ class Zygote:
             self._run.fail(why)
 
     async def close(self) -> None:
-        """Kill it, with everything below it, and reap."""
+        """End it, with everything below it, and reap."""
         self._lose("the sandbox was closed")
+        self._control.close()  # at which the zygote kills its run and leaves, and those that wait for it after it
+        try:
+            await asyncio.wait_for(self._gone(), _GRACE_S)
+        except TimeoutError:
+            if self._pidfd is not None:
+                # `Process.kill` polls, and so takes the exit status from asyncio's own watcher.
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            await self._gone()
         if self._pidfd is not None:
-            # `Process.kill` polls, and so takes the exit status from asyncio's own watcher.
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
             self._pidfd = None
-        # asyncio reports the end of a process only after the end of its pipes.
+        if self.cgroup is not None:
+            await self.cgroup.remove()
+
+    async def _gone(self) -> None:
+        """Wait for the process and the end of its pipe: asyncio reports the first only after the second."""
         assert self._process.stderr is not None
         await self._process.stderr.read()
         await self._process.wait()
-        self._control.close()
-        if self.cgroup is not None:
-            await self.cgroup.remove()
 
 
 def _pidfd(pid: int) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,7 +26,10 @@ _OWN_PROCESSES = 8
 """Processes of a cgroup that are not the candidate's: the zygote, what waits for it, a run's init."""
 _OWN_MEMORY_MB = 64
 """Memory of a cgroup that is not the candidate's: the interpreter and the kernel's part."""
+_TRIAL = "import colorsys, math; print(math.tau)"
+"""Needs a library that no zygote has imported already."""
 _LOOK_EVERY_S = 0.1
+_SETUID_AND_SETGID = 1 << 7 | 1 << 6  # linux/capability.h
 
 
 class ZygoteRunner:
@@ -46,6 +48,7 @@ class ZygoteRunner:
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._started = False
         self._has_cgroups = False
+        self._may_change_user = may_change_user()
 
     async def start(self) -> None:
         """Run a trial program.
@@ -56,7 +59,7 @@ class ZygoteRunner:
         self._started = True
         try:
             async with self.slot(self._settings.startup_s) as slot:
-                trial = await self.run(Job("import math; print(math.tau)", Stdio(b"")), Limits(10, 512, 1024), slot)
+                trial = await self.run(Job(_TRIAL, Stdio(b"")), Limits(10, 512, 1024), slot)
                 self._has_cgroups = self._zygotes[slot].cgroup is not None
             if trial.end is not End.EXITED or not trial.output.startswith(b"6.28"):
                 hint = f"can an unprivileged user read {self._python}?"
@@ -68,7 +71,7 @@ class ZygoteRunner:
     def describe(self) -> dict[str, Any]:
         """Tier, and what it consists of here."""
         isolation = [*self.isolation, "no_new_privs", "no_capabilities", "rlimits"]
-        isolation += ["own_uid"] if os.geteuid() == 0 else []
+        isolation += ["own_uid"] if self._owner(0) is not None else []
         isolation += ["cgroup"] if self._has_cgroups else []
         return {"tier": self.tier, "isolation": isolation}
 
@@ -112,7 +115,7 @@ class ZygoteRunner:
 
     def _owner(self, slot: int) -> int | None:
         """User of the slot's candidates; None if they have to be this user."""
-        return FIRST_UID + slot if os.geteuid() == 0 else None
+        return FIRST_UID + slot if self._may_change_user else None
 
     @contextlib.asynccontextmanager
     async def _place(self, slot: int) -> AsyncIterator[dict[str, Any]]:
@@ -131,7 +134,7 @@ class ZygoteRunner:
         if zygote is None or not zygote.alive:
             if zygote is not None:
                 await zygote.close()
-            cgroup = Cgroup.create(f"rlvr-{os.getpid()}-{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
+            cgroup = Cgroup.create(f"{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
             settings = self._settings
             zygote = await Zygote.spawn(self._python, self.tier, self._config(slot), cgroup, settings.startup_s)
             self._zygotes[slot] = zygote
@@ -172,3 +175,9 @@ class ZygoteRunner:
 
 def _over_memory(limits: Limits) -> str:
     return f"all processes together: over {limits.memory_mb} MB"
+
+
+def may_change_user() -> bool:
+    """Whether this process may become any user, which root in a container may not always."""
+    status = Path("/proc/self/status").read_text().split("CapEff:")[1]
+    return int(status.split()[0], 16) & _SETUID_AND_SETGID == _SETUID_AND_SETGID

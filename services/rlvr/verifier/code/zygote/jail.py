@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from rlvr.verifier.code.isolation import kernel, mounts, namespaces, privileges, seccomp
 from rlvr.verifier.code.isolation.rlimits import set_limits
+from rlvr.verifier.code.zygote.wire import CONTROL
 
 _WORD_BYTES = 256
 
@@ -21,9 +22,13 @@ class Jail:
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config`: `uids`, a map of user ids inside to outside, None where this user may map only itself."""
+        """`config`: `uids`, a map of user ids inside to outside; None where a user may map only itself, and then
+        `uid`, the user to be first, or None."""
         self._uid: int | None = None
         if config["uids"] is None:
+            privileges.become(config["uid"])
+            privileges.set_dumpable(True)  # or it could not write its own id maps
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # which a change of user undoes
             namespaces.leave_host_unprivileged()
             _go_on_in_a_child()
             self._has_proc = mounts.enter_private_root()
@@ -32,6 +37,7 @@ class Jail:
             _go_on_in_a_child()
             self._has_proc = mounts.enter_private_root()
             namespaces.enter_user_namespace(config["uids"])
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # which a change of user undoes
             _go_on_in_a_child()
             self._uid = namespaces.CANDIDATE
         privileges.gain_nothing()
@@ -89,7 +95,7 @@ def _go_on_in_a_child() -> None:
     """Fork; the parent stays only to end as its child does."""
     child = os.fork()
     if child:
-        os.dup2(0, 3)  # the socket is the child's alone, so that the room sees it die
+        os.dup2(0, CONTROL)  # the socket is the child's alone, so that the room sees it die
         os.waitpid(child, 0)
         os._exit(0)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)

@@ -12,7 +12,8 @@ import sys
 from rlvr.verifier.code.isolation import kernel
 from rlvr.verifier.code.zygote import preload
 from rlvr.verifier.code.zygote.houses import HOUSES, House
-from rlvr.verifier.code.zygote.server import CONTROL, MESSAGE_BYTES, serve
+from rlvr.verifier.code.zygote.server import serve
+from rlvr.verifier.code.zygote.wire import CONTROL, MESSAGE_BYTES
 
 
 def main() -> None:

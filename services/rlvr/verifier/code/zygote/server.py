@@ -1,12 +1,4 @@
-"""The zygote's loop: start a run, wait for its end, say so.
-
-from the room   ("run", config) with the descriptors job, stdin, output
-                ("kill",)
-to the room     ("ready",)                    once
-                ("started",)                  sent by the run itself before the program's first line
-                ("broken", text)              by the run, if it could not get that far
-                ("ended", status, cpu_s)      all processes of the run are gone; status: None if its init was killed
-"""
+"""The zygote's loop: start a run, wait for its end, say so; see `wire`."""
 
 from __future__ import annotations
 
@@ -18,10 +10,7 @@ import socket
 
 from rlvr.verifier.code.zygote.candidate import become_candidate
 from rlvr.verifier.code.zygote.houses import House
-
-CONTROL = 3
-"""Descriptor of the socket to the room."""
-MESSAGE_BYTES = 4096
+from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 
 def serve(control: socket.socket, house: House) -> None:
