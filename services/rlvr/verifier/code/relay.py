@@ -35,7 +35,8 @@ class Talk:
 
     def __init__(self) -> None:
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
-        self._part = b""
+        self._parts: list[bytes] = []
+        """Of the line that has not ended."""
         self._write: asyncio.Future[Callable[[bytes], None]] = asyncio.get_running_loop().create_future()
         self.run: asyncio.Task[RunResult] | None = None
 
@@ -45,9 +46,11 @@ class Talk:
 
     def heard(self, data: bytes) -> None:
         """See `Line`."""
-        *lines, self._part = (self._part + data).split(b"\n")
-        for line in lines:
-            self._lines.put_nowait(line)
+        first, *more = data.split(b"\n")
+        self._parts.append(first)
+        for part in more:
+            self._lines.put_nowait(b"".join(self._parts))
+            self._parts = [part]
 
     async def say(self, message: Call | dict[str, Any]) -> None:
         """Send one message, once the run can be. Raises ValueError: it is nested too deep."""

@@ -128,6 +128,13 @@ class CodeSpec(Spec):
         return files
 
     @model_validator(mode="after")
+    def _outputs_are_judged(self) -> CodeSpec:
+        for index, test in enumerate(self.tests):
+            if isinstance(test, StdioTest) and "stdout" not in test.model_fields_set and self.checker is None:
+                raise ValueError(f"tests[{index}].stdout: must be given where there is no checker")
+        return self
+
+    @model_validator(mode="after")
     def _inputs_pair_with_outputs(self) -> CodeSpec:
         num_inputs, num_outputs = len(self.inputs or ()), len(self.outputs or ())
         if num_inputs != num_outputs:

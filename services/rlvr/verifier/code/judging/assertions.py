@@ -9,6 +9,7 @@ which `evaluator` works out on the plain value that came back. The candidate see
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from rlvr.verifier.code.judging.evaluator import (
     evaluate,
 )
 from rlvr.verifier.code.judging.failure import Failure, failed
-from rlvr.verifier.code.judging.names import loaded
+from rlvr.verifier.code.judging.names import bound, loaded
 
 
 class BadTest(ValueError):
@@ -59,11 +60,14 @@ class Assertions:
         return None
 
 
-def cut(tests: Sequence[ast.expr], program: set[str], own: set[str], unsent: set[str], entry_known: bool) -> Assertions:
+def cut(
+    tests: Sequence[ast.expr], program: set[str], own: set[str], unsent: Counter[str], entry_known: bool
+) -> Assertions:
     """Cut the tests of assertions.
 
     `program` are the names that may be called for, `own` the ones to which the test gives a meaning, and `unsent` those
-    of them that mean nothing in the candidate's process.
+    of them that mean nothing in the candidate's process, with how often the test binds them: a call may bind a name
+    itself, as a lambda's parameter is.
 
     Raises:
         Unsupported: a part of them can only be judged by running the test.
@@ -92,7 +96,7 @@ def cut(tests: Sequence[ast.expr], program: set[str], own: set[str], unsent: set
 
 
 class _Cutter(ast.NodeTransformer):
-    def __init__(self, program: set[str], unsent: set[str]) -> None:
+    def __init__(self, program: set[str], unsent: Counter[str]) -> None:
         self._program = program
         self._unsent = unsent
         self.requests: list[str] = []
@@ -100,7 +104,9 @@ class _Cutter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not self.is_request(node):
             return self.generic_visit(node)
-        if strange := loaded([node]) & self._unsent:
+        within = bound(node)
+        strange = {name for name in loaded([node]) & self._unsent.keys() if self._unsent[name] > within[name]}
+        if strange:
             raise Unsupported(f"the call uses {min(strange)}, which the test defines")
         self.requests.append(ast.unparse(node))
         return Asked(len(self.requests) - 1)

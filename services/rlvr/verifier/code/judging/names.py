@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import Counter
 from collections.abc import Iterable
 
 from rlvr.verifier.code.runner import ENTRY
@@ -24,20 +25,20 @@ def parse(code: str) -> ast.Module:
         raise ValueError(f"is not Python{where}: {getattr(failure, 'msg', type(failure).__name__)}") from None
 
 
-def bound(tree: ast.AST) -> set[str]:
-    """Names that the code binds anywhere, in whatever scope."""
-    names = set()
+def bound(tree: ast.AST) -> Counter[str]:
+    """Names that the code binds anywhere, in whatever scope, and how often."""
+    names: Counter[str] = Counter()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
+            names[node.id] += 1
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
+            names[node.name] += 1
         elif isinstance(node, ast.arg):
-            names.add(node.arg)
+            names[node.arg] += 1
         elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).partition(".")[0])
+            names[(node.asname or node.name).partition(".")[0]] += 1
         elif isinstance(node, ast.ExceptHandler) and node.name:
-            names.add(node.name)
+            names[node.name] += 1
     return names
 
 
@@ -53,7 +54,7 @@ def program_names(tree: ast.AST, entry_point: str | None) -> set[str]:
     A name that Python knows is the program's only if it is the entry point.
     """
     entry = (entry_point or "").partition(".")[0]
-    return {name for name in loaded([tree]) - bound(tree) if name == entry or name not in _BUILTINS}
+    return {name for name in loaded([tree]) - bound(tree).keys() if name == entry or name not in _BUILTINS}
 
 
 class _EntryCalls(ast.NodeTransformer):

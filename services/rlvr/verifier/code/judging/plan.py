@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,16 +48,18 @@ def plan(code: str, setup: str, entry_point: str | None) -> Assertions | Proxied
 def _cut(tree: ast.Module, before: ast.Module, entry_point: str | None) -> Assertions:
     parameter = _check_parameter(tree)
     tests = _tests(tree)
-    own = (bound(tree) | bound(before)) - {parameter} - _plainly_imported(tree) - _plainly_imported(before)
+    known = {parameter} | _plainly_imported(tree) | _plainly_imported(before)
+    own = (bound(tree) | bound(before)).keys() - known
+    unsent = Counter({name: times for name, times in bound(tree).items() if name in own and name not in bound(before)})
     if parameter is not None:
         tree = _Rename(parameter).visit(tree)
-    program = (program_names(tree, entry_point) - bound(before) - _OWN_MODULES) | {ENTRY}
+    program = (program_names(tree, entry_point) - bound(before).keys() - _OWN_MODULES) | {ENTRY}
     if entry_point:
         program &= {entry_point.partition(".")[0], ENTRY}
     entry_known = bool(entry_point or parameter)
     if not entry_known and "*" in own:
         raise BadTest("with import * there is no telling which names are the program's; name entry_point")
-    return cut(tests, program, own, own - bound(before), entry_known)
+    return cut(tests, program, own, unsent, entry_known)
 
 
 def _tests(tree: ast.Module) -> list[ast.expr]:
@@ -87,7 +90,7 @@ def _plainly_imported(tree: ast.Module) -> set[str]:
     """Modules known to `evaluator` whose names mean in the code what they mean there."""
     imported = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     rebound = bound(ast.Module([node for node in tree.body if not isinstance(node, ast.Import)], []))
-    return (imported & _OWN_MODULES) - rebound
+    return (imported & _OWN_MODULES) - rebound.keys()
 
 
 def _calls_something(value: ast.expr) -> bool:

@@ -150,7 +150,7 @@ def _read_exactly(read: Callable[[int], bytes], size: int) -> bytes:
 
 def send(fd: int, text: str) -> None:
     """Write one line."""
-    line = text.encode() + b"\n"
+    line = memoryview(text.encode() + b"\n")
     while line:
         line = line[os.write(fd, line) :]
 
