@@ -17,7 +17,14 @@ from rlvr.verifier.code.judging.assertions import Assertions
 
 STEP = 1 if os.environ.get("RLVR_TEST_ALL_TASKS") else 16
 WAIT_S = 3600
-WEAK_TESTS = {"MBPP/37": "its three tests are the same call, so whoever has the first by heart passes all"}
+WRONG_TIME_LIMIT_S = 3
+"""Some wrong programs wait for what never comes."""
+WEAK_TESTS = {
+    ("HumanEval/34", "first test by heart"): "it has one test only",
+    ("MBPP/37", "first test by heart"): "its three tests are the same call",
+    ("MBPP/899", "harness patched"): "all its answers are True",
+}
+"""Disputed: what these tests cannot tell from a right program."""
 NOT_CUT = {"HumanEval/32", "HumanEval/38", "HumanEval/44", "HumanEval/50"}
 """Loops over inputs that the test makes as it goes."""
 
@@ -68,9 +75,10 @@ async def test_no_exploit_or_mutant_is_rewarded(grader, tasks):
     for task in sample(tasks()):
         programs = battery(task.spec.entry_point, task.solution, task.visible)
         assert len(programs) >= 12
-        grades = await grade_all(grader, [(source, task.spec) for source in programs.values()])
+        spec = task.spec.model_copy(update={"time_limit_s": WRONG_TIME_LIMIT_S})
+        grades = await grade_all(grader, [(source, spec) for source in programs.values()])
         rewarded |= {(task.name, name) for name, grade in zip(programs, grades, strict=True) if grade.reward != 0.0}
-    assert rewarded <= {(name, "first test by heart") for name in WEAK_TESTS}
+    assert rewarded <= WEAK_TESTS.keys()
 
 
 def test_all_but_four_tests_are_cut_into_requests_and_a_judgement():
