@@ -26,8 +26,8 @@ async def grade(grader, source, **spec):
     return (await grader.grade(f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)), WAIT_S)).grade
 
 
-def script(code):
-    return {"tests": [{"type": "script", "code": code}]}
+def script(code, **options):
+    return {"tests": [{"type": "script", "code": code, **options}]}
 
 
 def checked(code, stdout="5"):
@@ -51,7 +51,9 @@ def checked(code, stdout="5"):
 )  # fmt: skip
 async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader, source, code):
     entry_point = "Solution.f" if "Solution" in source else None
-    assert (await grade(grader, source, entry_point=entry_point, **script(code))).outcome is Outcome.CORRECT
+    assert (
+        await grade(grader, source, entry_point=entry_point, **script(code, in_place=True))
+    ).outcome is Outcome.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,13 @@ async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader
 async def test_a_program_cannot_pass_a_test_that_is_run_beside_it(grader, source, reason):
     result = await grade(grader, source, **script(LOOP))
     assert (result.reward, result.reason) == (0.0, reason), result.detail
+
+
+async def test_a_program_cannot_change_what_the_test_holds(grader):
+    code = "def check(candidate):\n    x = [2, 1]\n    assert candidate(x) == sorted(x)"
+    clears = "def f(x):\n    x.clear()\n    return x"
+    assert (await grade(grader, clears, **script(code))).reward == 0.0
+    assert (await grade(grader, clears, **script(code, in_place=True))).reward == 1.0
 
 
 async def test_an_answer_that_keeps_the_test_busy_is_the_programs_failure(grader):

@@ -73,7 +73,8 @@ class Examination:
         setup = test.setup if isinstance(test, AssertTest) else ""
         if isinstance(planned, Assertions):
             return await self._asserted(planned, setup, limits)
-        return await self._proxied(planned, setup, limits)
+        in_place = isinstance(test, ScriptTest) and test.in_place
+        return await self._proxied(planned, setup, in_place, limits)
 
     async def _printed(self, test: StdioTest, limits: Limits) -> Outcome:
         result = await self._run(Job(self.source, Stdio(_bytes(test.stdin)), self._files), limits)
@@ -119,9 +120,9 @@ class Examination:
             failure = assertions.judge(parse_answers(result.output, len(assertions.requests)))
         return failure, result.time_s
 
-    async def _proxied(self, tests: Proxied, setup: str, limits: Limits) -> Outcome:
+    async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
         whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
-        relay = Relay(self.source, self._files, self.spec.entry_point, setup, whole)
+        relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole)
         start_program = partial(self.runner.run, slot=self.slot)
         start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
 

@@ -90,6 +90,8 @@ class Relay:
     files: Mapping[str, bytes]
     entry_point: str | None
     setup: str
+    in_place: bool
+    """Whether the test sees what the program makes of its arguments."""
     limits: Limits
 
     async def judge(self, tests: Proxied, start_program: Start, start_tests: Start) -> Failure | None:
@@ -137,7 +139,7 @@ class Relay:
         if program.has_more:
             return Failure(Reason.RUNTIME_ERROR, "the program answered what it was not asked")
         try:
-            await program.say(Call(name, args, kwargs, tell_changes=True))
+            await program.say(Call(name, args, kwargs, tell_changes=self.in_place))
         except ValueError:
             raise BadTest("it calls the program with a value that is nested too deep") from None
         line = await program.next_line()

@@ -62,6 +62,9 @@ class ScriptTest(Spec):
 
     type: Literal["script"]
     code: str
+    in_place: bool = False
+    """Whether the test sees what a call makes of lists, dicts and sets that it is given. Only for tasks that ask for
+    that: else a program that empties its argument would pass `assert candidate(x) == sorted(x)`."""
 
 
 CodeTest = Annotated[StdioTest | CallTest | AssertTest | ScriptTest, Field(discriminator="type")]

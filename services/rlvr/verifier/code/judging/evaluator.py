@@ -8,16 +8,14 @@ nothing it does can run code of anybody's, and each step is bounded in size. The
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rlvr.verifier.code.judging.known import CONSTANTS, FUNCTIONS, KEYWORDS, MAX_LENGTH, METHOD_NAMES, METHODS, TYPES
 from rlvr.verifier.code.judging.values import spread
 
 _MAX_BITS = 2**17
-_MAX_LENGTH = 2**20
-_MAX_DIGITS = 400
 
 Answer = Callable[[int], Any]
 """Value of the n-th request; raises `NotAnswered`."""
@@ -59,9 +57,9 @@ def check(node: ast.expr) -> None:
     """Raises Unsupported unless `evaluate` knows every part of an expression."""
     if type(node) not in _EVALUATORS:
         raise Unsupported(f"{type(node).__name__} is not evaluated here")
-    if isinstance(node, ast.Name) and node.id not in _TYPES:
+    if isinstance(node, ast.Name) and node.id not in TYPES:
         raise Unsupported(f"{node.id} is not a known name")
-    if isinstance(node, ast.Attribute) and ast.unparse(node) not in _CONSTANTS:
+    if isinstance(node, ast.Attribute) and ast.unparse(node) not in CONSTANTS:
         raise Unsupported("attributes of values are not evaluated here")
     if isinstance(node, ast.Call):
         _check_call(node)
@@ -76,11 +74,11 @@ def check(node: ast.expr) -> None:
 def _check_call(node: ast.Call) -> None:
     name = ast.unparse(node.func)
     names = {keyword.arg for keyword in node.keywords}
-    if isinstance(node.func, ast.Attribute) and name not in _FUNCTIONS:
-        if node.func.attr not in _METHOD_NAMES or names:
+    if isinstance(node.func, ast.Attribute) and name not in FUNCTIONS:
+        if node.func.attr not in METHOD_NAMES or names:
             raise Unsupported(f"the method {node.func.attr} is not evaluated here")
         check(node.func.value)
-    elif name not in _FUNCTIONS or not names <= _KEYWORDS.get(name, set()):
+    elif name not in FUNCTIONS or not names <= KEYWORDS.get(name, set()):
         raise Unsupported(f"{name[:100]} is not evaluated here")
     for value in (*node.args, *(keyword.value for keyword in node.keywords)):
         check(value)
@@ -135,7 +133,7 @@ def _binary(node: ast.BinOp, answer: Answer) -> Any:
         raise TypeError("text is not formatted here")
     if isinstance(node.op, ast.Mult):
         sizes = [len(value) if isinstance(value, Sequence) else value for value in (left, right)]
-        if any(isinstance(value, Sequence) for value in (left, right)) and sizes[0] * sizes[1] > _MAX_LENGTH:
+        if any(isinstance(value, Sequence) for value in (left, right)) and sizes[0] * sizes[1] > MAX_LENGTH:
             raise OverflowError("a sequence too long")
     powers = isinstance(node.op, ast.Pow) and type(left) is int and type(right) is int
     if powers and left.bit_length() * abs(right) > _MAX_BITS:
@@ -161,11 +159,11 @@ def _if_exp(node: ast.IfExp, answer: Answer) -> Any:
 def _call(node: ast.Call, answer: Answer) -> Any:
     name = ast.unparse(node.func)
     args = [evaluate(arg, answer) for arg in node.args]
-    if name in _FUNCTIONS:
-        return _FUNCTIONS[name](*args, **{str(word.arg): evaluate(word.value, answer) for word in node.keywords})
+    if name in FUNCTIONS:
+        return FUNCTIONS[name](*args, **{str(word.arg): evaluate(word.value, answer) for word in node.keywords})
     assert isinstance(node.func, ast.Attribute)
     owner = evaluate(node.func.value, answer)
-    if node.func.attr not in _METHODS.get(type(owner), ()):
+    if node.func.attr not in METHODS.get(type(owner), ()):
         raise AttributeError(node.func.attr)
     result = getattr(owner, node.func.attr)(*args)
     return list(result) if type(owner) is dict and node.func.attr != "get" else result
@@ -178,8 +176,8 @@ def _asked(node: Asked, answer: Answer) -> Any:
 _EVALUATORS: dict[type[ast.expr], Callable[[Any, Answer], Any]] = {
     Asked: _asked,
     ast.Constant: lambda node, answer: node.value,
-    ast.Name: lambda node, answer: _TYPES[node.id],
-    ast.Attribute: lambda node, answer: _CONSTANTS[ast.unparse(node)],
+    ast.Name: lambda node, answer: TYPES[node.id],
+    ast.Attribute: lambda node, answer: CONSTANTS[ast.unparse(node)],
     ast.List: _collection(list),
     ast.Tuple: _collection(tuple),
     ast.Set: _collection(lambda items: set(spread(items))),
@@ -225,95 +223,3 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.LShift: operator.lshift,
     ast.RShift: operator.rshift,
 }
-
-
-def _items(values: Any) -> list[Any]:
-    """What iterating over a value gives."""
-    if isinstance(values, range) and len(values) > _MAX_LENGTH:
-        raise OverflowError("a range too long")
-    return list(values)
-
-
-def _total(values: Any, start: Any = 0) -> Any:
-    items = _items(values)
-    if not all(type(item) in (bool, int, float, complex) for item in (*items, start)):
-        raise TypeError("only numbers are summed here")
-    return sum(items, start)
-
-
-def _round(number: Any, digits: Any = None) -> Any:
-    if digits is not None and abs(digits) > _MAX_DIGITS:
-        raise OverflowError("too many digits")
-    return round(number, digits)
-
-
-def _range(*bounds: Any) -> range:
-    numbers = range(*bounds)
-    _items(numbers)
-    return numbers
-
-
-def _type_of(value: Any) -> type:
-    return type(value)
-
-
-_TYPES: dict[str, Any] = {
-    kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
-}
-_CONSTANTS: dict[str, float] = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
-_MATH_FUNCTIONS = "isclose fabs floor ceil sqrt isnan isinf isfinite trunc copysign"
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": abs,
-    "all": all,
-    "any": any,
-    "bool": bool,
-    "bytes": lambda values=(): bytes(values) if isinstance(values, list | bytes) else _refuse(),
-    "complex": complex,
-    "dict": lambda values=(): dict(values) if type(values) is dict else _dict_of(values),
-    "enumerate": lambda values, start=0: list(enumerate(values, start)),
-    "float": float,
-    "frozenset": lambda values=(): frozenset(spread(_items(values))),
-    "int": int,
-    "isinstance": isinstance,
-    "len": len,
-    "list": lambda values=(): _items(values),
-    "max": max,
-    "min": min,
-    "range": _range,
-    "repr": repr,
-    "reversed": lambda values: list(reversed(values)),
-    "round": _round,
-    "set": lambda values=(): set(spread(_items(values))),
-    "sorted": lambda values, reverse=False: sorted(values, reverse=reverse),
-    "str": lambda value="": str(value),
-    "sum": _total,
-    "tuple": lambda values=(): tuple(_items(values)),
-    "type": _type_of,
-    "zip": lambda *values: list(zip(*values, strict=False)),
-}
-_FUNCTIONS.update({f"math.{name}": getattr(math, name) for name in _MATH_FUNCTIONS.split()})
-_KEYWORDS = {
-    "sorted": {"reverse"},
-    "math.isclose": {"rel_tol", "abs_tol"},
-}
-_TEXT_METHODS = "lower upper strip lstrip rstrip split startswith endswith count find isdigit isalpha"
-_METHODS: dict[type, frozenset[str]] = {
-    str: frozenset(_TEXT_METHODS.split()),
-    list: frozenset({"count", "index"}),
-    tuple: frozenset({"count", "index"}),
-    dict: frozenset({"keys", "values", "items", "get"}),
-    set: frozenset({"issubset", "issuperset", "isdisjoint", "union", "intersection", "difference"}),
-}
-_METHOD_NAMES = frozenset().union(*_METHODS.values())
-
-
-def _refuse() -> Any:
-    raise TypeError("not made here")
-
-
-def _dict_of(pairs: Any) -> dict[Any, Any]:
-    items = [tuple(pair) for pair in _items(pairs)]
-    if any(len(item) != 2 for item in items):
-        raise ValueError("not pairs")
-    keys = [key for key, _ in items]
-    return dict(zip(spread(keys), [value for _, value in items], strict=True))
