@@ -92,8 +92,9 @@ class Zygote:
             raise RunnerUnavailable(f"cannot start a process: {failure}") from failure
         zygote = cls(process, ours, cgroup)
         try:
-            if cgroup is not None:
-                cgroup.add(process.pid)
+            if cgroup is not None and not cgroup.add(process.pid):
+                await cgroup.remove()
+                zygote.cgroup = None
             async with asyncio.timeout(startup_s):
                 await zygote._become_ready(tier, config)
         except BaseException as failure:
