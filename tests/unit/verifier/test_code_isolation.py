@@ -1,6 +1,7 @@
 """The parts of isolation that can be checked without a candidate: the filter's program, where cgroups go."""
 
 import errno
+import os
 import struct
 
 import pytest
@@ -9,7 +10,7 @@ from rlvr.verifier.code.isolation import seccomp
 from rlvr.verifier.code.isolation import syscall_policy as policy
 from rlvr.verifier.code.isolation.syscall_numbers import AARCH64, X86_64
 from rlvr.verifier.code.runners.cgroups import find_folders
-from rlvr.verifier.code.runners.workspace import is_within, workspace
+from rlvr.verifier.code.runners.workspace import PREFIX, is_within, sweep, workspace
 
 MACHINES = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
 ALLOW, KILL = "allow", "kill"
@@ -131,3 +132,12 @@ async def test_a_workspace_with_too_many_files_is_over_its_bound():
         for number in range(5000):
             (path / str(number)).touch()
         assert not is_within(path, 10**9)
+
+
+def test_folders_of_killed_rooms_are_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead, alive = tmp_path / f"{PREFIX}{2**22 + 1}-x", tmp_path / f"{PREFIX}{os.getpid()}-x"
+    for folder in (dead, alive):
+        (folder / "below").mkdir(parents=True)
+    sweep()
+    assert alive.is_dir() and not dead.exists()
