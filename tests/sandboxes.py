@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -86,12 +87,22 @@ async def run_with(grader: CodeGrader, job: Job, limits: Limits) -> RunResult:
         return await runner.run(job, limits, slot)
 
 
+async def settled(grader: CodeGrader) -> None:
+    """Wait until the zygotes have nothing below them but what waits to become the next candidate."""
+    expected = 2 if grader.describe()["tier"] == "jail" else 1
+    async with asyncio.timeout(10):
+        for zygote in grader.runner._zygotes.values():
+            while len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
+                await asyncio.sleep(0.01)
+
+
 def zygote_of(grader: CodeGrader) -> psutil.Process | None:
     """The only zygote of a grader, while it has a run under way."""
     for zygote in grader.runner._zygotes.values():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(zygote.pid)
-            if zygote.alive and process.children():
+            run = zygote._run
+            if zygote.alive and run is not None and run.started.done() and not run.ended.done():
                 return process
     return None
 
@@ -124,9 +135,12 @@ def _ipc_objects() -> set[str]:
 
 
 def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What is there now and was not then; descriptors count as left over if there are more."""
+    """What is there now and was not then; processes and descriptors count as left over if there are more."""
     now = leftovers()
     new = {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
+    # What waits to become the next candidate is another process after each run.
+    if "processes" in new and len(now["processes"]) <= len(before["processes"]):
+        del new["processes"]
     if "descriptors" in new and int(*now["descriptors"]) < int(*before["descriptors"]):
         del new["descriptors"]
     return new

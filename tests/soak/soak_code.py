@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.spec import CodeSpec
-from sandboxes import leftovers, new_leftovers, started
+from sandboxes import leftovers, new_leftovers, settled, started
 
 SUM = {"tests": [{"type": "stdio", "stdin": "2 3", "stdout": "5"}]}
 ADD = {"tests": [{"type": "call", "args": [2, 3], "expected": 5}], "entry_point": "add"}
@@ -95,6 +95,7 @@ async def main(tier: str, num_runs: int, max_s: float, seed: int) -> int:
     async with started(tier) as grader:
         soak = Soak(grader, seed)
         await asyncio.gather(*(grader.grade(HONEST[0][0], CodeSpec(**SUM), 60) for _ in range(8)))
+        await settled(grader)
         before, memory = leftovers(), psutil.virtual_memory().available
         own, begin, done = psutil.Process().memory_info().rss, time.monotonic(), 0
 
@@ -107,6 +108,7 @@ async def main(tier: str, num_runs: int, max_s: float, seed: int) -> int:
         await asyncio.gather(*(worker() for _ in range(8)))
         seconds = time.monotonic() - begin
         await asyncio.sleep(1)  # for what the kernel cleans up behind a namespace
+        await settled(grader)
         left = new_leftovers(before)
         print(f"{tier}: {done} runs in {seconds:.0f} s, {done / seconds:.0f}/s")
         for name, count in sorted(soak.outcomes.items()):

@@ -69,11 +69,8 @@ async def until(condition):
 @contextlib.contextmanager
 def busy_core(num_rivals):
     """One core, for us and everything started inside, shared with rivals that each are a scheduling group."""
-    ours = psutil.Process()
-    cores = ours.cpu_affinity()
-    zygotes = ours.children(recursive=True)
-    for process in (ours, *zygotes):
-        process.cpu_affinity(cores[:1])
+    cores = psutil.Process().cpu_affinity()
+    pin(cores[:1])
     loop = [sys.executable, "-c", "while True: pass"]
     rivals = [subprocess.Popen(loop, start_new_session=True) for _ in range(num_rivals)]
     try:
@@ -82,8 +79,15 @@ def busy_core(num_rivals):
         for rival in rivals:
             rival.kill()
             rival.wait()
-        for process in (ours, *zygotes):
-            process.cpu_affinity(cores)
+        pin(cores)
+
+
+def pin(cores):
+    """Let us, and all below us, run on these cores only."""
+    for _ in range(2):  # a child that was born meanwhile is found the second time, and later ones inherit
+        for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.cpu_affinity(cores)
 
 
 async def test_waiting_for_a_slot_and_for_the_sandbox_costs_a_program_nothing():

@@ -27,16 +27,16 @@ Code = list[tuple[int, int, int, int]]
 """Instructions: operation, jump if true, jump if false, operand."""
 
 
-def make_filter(*, attributes: bool, signal_only: int | None = None) -> bytes:
-    """The filter for a candidate on this machine.
+def make_filter(*, attributes: bool, signal_only: int | None = None, machine: str | None = None) -> bytes:
+    """The filter for a candidate on a machine, by default this one.
 
     `attributes` allows chmod and its kin; `signal_only` lets kill(2) reach no process but that and the groups
     of the caller.
 
     Raises:
-        OSError: the numbers of this machine's system calls are not known here.
+        OSError: the numbers of the machine's system calls are not known here.
     """
-    machine = os.uname().machine
+    machine = machine or os.uname().machine
     if machine not in _MACHINES:
         raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; there are {', '.join(_MACHINES)}")
     architecture, numbers = _MACHINES[machine]

@@ -20,8 +20,8 @@ X86_64 = _numbers("""
     getcpu=309 getcwd=79 getdents=78 getdents64=217 getegid=108 geteuid=107 getgid=104 getgroups=115 getitimer=36
     getpeername=52 getpgid=121 getpgrp=111 getpid=39 getppid=110 getpriority=140 getrandom=318 getresgid=120
     getresuid=118 getrlimit=97 getrusage=98 getsid=124 getsockname=51 getsockopt=55 gettid=186 gettimeofday=96
-    getuid=102 getxattr=191 init_module=175 inotify_add_watch=254 inotify_init=253 inotify_init1=294
-    inotify_rm_watch=255 io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioctl=16 ioperm=173 iopl=172
+    getuid=102 getxattr=191 init_module=175
+    io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioctl=16 ioperm=173 iopl=172
     ioprio_set=251 kcmp=312 kexec_file_load=320 kexec_load=246 keyctl=250 kill=62 lchown=94 lgetxattr=192 link=86
     linkat=265 listen=50 listxattr=194 llistxattr=195 lremovexattr=198 lseek=8 lsetxattr=189 lstat=6 madvise=28
     membarrier=324 migrate_pages=256 mincore=27 mkdir=83 mkdirat=258 mknod=133 mknodat=259 mlock=149 mlockall=151
@@ -59,8 +59,8 @@ AARCH64 = _numbers("""
     ftruncate=46 futex=98 get_robust_list=100 getcpu=168 getcwd=17 getdents64=61 getegid=177 geteuid=175
     getgid=176 getgroups=158 getitimer=102 getpeername=205 getpgid=155 getpid=172 getppid=173 getpriority=141
     getrandom=278 getresgid=150 getresuid=148 getrlimit=163 getrusage=165 getsid=156 getsockname=204
-    getsockopt=209 gettid=178 gettimeofday=169 getuid=174 getxattr=8 init_module=105 inotify_add_watch=27
-    inotify_init1=26 inotify_rm_watch=28 io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioctl=29
+    getsockopt=209 gettid=178 gettimeofday=169 getuid=174 getxattr=8 init_module=105
+    io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioctl=29
     ioprio_set=30 kcmp=272 kexec_file_load=294 kexec_load=104 keyctl=219 kill=129 lgetxattr=9 linkat=37 listen=201
     listxattr=11 llistxattr=12 lremovexattr=15 lseek=62 lsetxattr=6 madvise=233 membarrier=283 migrate_pages=238
     mincore=232 mkdirat=34 mknodat=33 mlock=228 mlockall=230 mmap=222 mount=40 mount_setattr=442 move_mount=429

@@ -33,8 +33,8 @@ _FILES = """
 """
 _EVENTS = """
     pipe pipe2 select pselect6 poll ppoll epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
-    epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime inotify_init
-    inotify_init1 inotify_add_watch inotify_rm_watch recvfrom recvmsg sendto sendmsg shutdown getsockname getpeername
+    epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
+    recvfrom recvmsg sendto sendmsg shutdown getsockname getpeername
     getsockopt
 """
 _MEMORY = """

@@ -1,9 +1,9 @@
 """A bound on the memory and the processes of all that a zygote forks, where this user may write to cgroups.
 
 The room's side. A zygote is put into a group of its own before it forks anything, since to move a process later
-costs milliseconds and a fork costs nothing. Groups are made below the room's own, so that they count towards
-whatever bounds the room; none is moved or reconfigured, so cgroup v2 serves where its memory and pids controllers
-are on for children already (`Delegate=yes` with `DelegateSubgroup=` in systemd, a delegated subtree elsewhere).
+costs milliseconds and a fork costs nothing. Groups are made below the room's own (v1) or beside it (v2), so that they
+count towards whatever bounds the room. Nothing else is moved or reconfigured: v2 serves where the memory and pids
+controllers are on already, as in a systemd unit with `Delegate=yes` and `DelegateSubgroup=`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from rlvr.core.telemetry import get_logger
 log = get_logger("code")
 
 _CONTROLLERS = ("memory", "pids")
+_UNIFIED = "unified"
+"""Stands for the one hierarchy of v2."""
 _PREFIX = "rlvr-"
 _REMOVE_S = 5.0
 _V1_MEMORY, _V2_MEMORY = "memory.limit_in_bytes", "memory.max"
@@ -33,7 +35,7 @@ class Cgroup:
     @classmethod
     def create(cls, label: str, processes: int) -> Cgroup | None:
         """A new group of at most `processes` processes and threads, named by a label; None if that is not permitted."""
-        parents = _own_folders()
+        parents = find_folders(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
         if parents is None:
             return None
         name = f"{_PREFIX}{os.getpid()}-{label}"
@@ -54,10 +56,17 @@ class Cgroup:
             return None
         return group
 
-    def add(self, pid: int) -> None:
-        """Put a process in. Raises OSError."""
-        for folder in set(self._folders.values()):
-            (folder / "cgroup.procs").write_text(str(pid))
+    def add(self, pid: int) -> bool:
+        """Put a process in; whether that is permitted. Raises ProcessLookupError."""
+        try:
+            for folder in set(self._folders.values()):
+                (folder / "cgroup.procs").write_text(str(pid))
+        except ProcessLookupError:
+            raise
+        except OSError as failure:
+            log.debug("no cgroups", why=str(failure))
+            return False
+        return True
 
     def set_memory(self, size: int) -> None:
         """Bytes that all of the group's processes and their files in memory may take. Raises OSError."""
@@ -107,38 +116,42 @@ def _sweep(parent: Path) -> None:
                 folder.rmdir()
 
 
-def _own_folders() -> dict[str, Path] | None:
-    """Controller -> folder of the group that this process is in; None where one is missing or cannot be written to."""
-    mounts = _mounts()
-    folders = {}
-    unified: Path | None = None
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+def find_folders(cgroup: str, mountinfo: str) -> dict[str, Path] | None:
+    """Controller -> folder to make groups in; None where one is missing or cannot be written to.
+
+    `cgroup` and `mountinfo` are those files of /proc/self.
+    """
+    mounts = _mounts(mountinfo)
+    folders: dict[str, Path] = {}
+    for line in cgroup.splitlines():
         _, controllers, path = line.split(":", 2)
-        for name in controllers.split(",") if controllers else ["unified"]:
+        for name in controllers.split(",") if controllers else [_UNIFIED]:
             if name in mounts:
                 root, place = mounts[name]
-                folder = Path(place) / os.path.relpath(path, root)
-                if name == "unified":
-                    unified = folder
-                else:
-                    folders[name] = folder
-    if unified is not None and (unified / "cgroup.subtree_control").exists():
-        on = (unified / "cgroup.subtree_control").read_text().split()
-        folders |= {name: unified for name in on if name in _CONTROLLERS}
+                own = Path(place) / os.path.relpath(path, root)
+                # In v2 a group has processes or groups with controllers below it, so there it is the one above.
+                folders |= {name: own} if name != _UNIFIED else _switched_on(own) or _switched_on(own.parent)
     chosen = {name: folders[name] for name in _CONTROLLERS if name in folders}
     writable = len(chosen) == len(_CONTROLLERS) and all(os.access(folder, os.W_OK) for folder in chosen.values())
     return chosen if writable else None
 
 
-def _mounts() -> dict[str, tuple[str, str]]:
-    """Controller, or `unified` -> (path of the group that is mounted, where)."""
+def _switched_on(folder: Path) -> dict[str, Path]:
+    """The controllers that groups made in a folder of v2 have."""
+    switches = folder / "cgroup.subtree_control"
+    on = switches.read_text().split() if switches.exists() else []
+    return {name: folder for name in on if name in _CONTROLLERS}
+
+
+def _mounts(mountinfo: str) -> dict[str, tuple[str, str]]:
+    """Controller, or `_UNIFIED` -> (path of the group that is mounted, where)."""
     found = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         root, place = left.split()[3:5]
         kind, _, options = right.split(" ", 2)
         if kind == "cgroup2":
-            found["unified"] = (root, place)
+            found[_UNIFIED] = (root, place)
         elif kind == "cgroup":
             found |= {name: (root, place) for name in options.split(",") if name in _CONTROLLERS}
     return found

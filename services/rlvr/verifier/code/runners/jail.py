@@ -43,4 +43,5 @@ class JailRunner(ZygoteRunner):
     def _config(self, slot: int) -> dict[str, Any]:
         owner = self._owner(slot)
         uids = {ZYGOTE: FIRST_ZYGOTE_UID + slot, CANDIDATE: owner}
-        return {"uids": uids if self._privileged else None, "uid": owner}
+        scratch_mb = self._settings.scratch_mb
+        return {"uids": uids if self._privileged else None, "uid": owner, "scratch_mb": scratch_mb}

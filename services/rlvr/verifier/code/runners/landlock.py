@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rlvr.verifier.code.runner import End, RunResult
-from rlvr.verifier.code.runners.workspace import is_within, workspace
+from rlvr.verifier.code.runners.workspace import is_within, sweep, workspace
 from rlvr.verifier.code.runners.zygote_runner import ZygoteRunner
 
 
@@ -17,6 +18,11 @@ class LandlockRunner(ZygoteRunner):
 
     tier = "landlock"
     isolation: ClassVar[tuple[str, ...]] = ("landlock", "seccomp")
+
+    async def start(self) -> None:
+        """See `ZygoteRunner.start`."""
+        await asyncio.to_thread(sweep)
+        await super().start()
 
     def _config(self, slot: int) -> dict[str, Any]:
         return {"uid": self._owner(slot)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -24,6 +25,15 @@ async def workspace(owner: int | None) -> AsyncIterator[Path]:
         yield path
     finally:
         await asyncio.shield(asyncio.to_thread(_remove, path))
+
+
+def sweep() -> None:
+    """Remove the folders of rooms that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # another user's, or another room was faster
+                _remove(path)
 
 
 def is_within(path: Path, size: int) -> bool:

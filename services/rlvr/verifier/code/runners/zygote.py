@@ -60,6 +60,9 @@ class Zygote:
         self.pid = process.pid
         """Process id, in our pid namespace, of the process that forks the runs."""
         self._pidfd = _pidfd(process.pid)
+        self._runs, self._runs_inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._runs.setblocking(False)
+        self._num_runs = 0
         self._run: Run | None = None
         self.alive = True
 
@@ -92,8 +95,9 @@ class Zygote:
             raise RunnerUnavailable(f"cannot start a process: {failure}") from failure
         zygote = cls(process, ours, cgroup)
         try:
-            if cgroup is not None:
-                cgroup.add(process.pid)
+            if cgroup is not None and not cgroup.add(process.pid):
+                await cgroup.remove()
+                zygote.cgroup = None
             async with asyncio.timeout(startup_s):
                 await zygote._become_ready(tier, config)
         except BaseException as failure:
@@ -106,7 +110,8 @@ class Zygote:
         return zygote
 
     async def _become_ready(self, tier: str, config: dict[str, Any]) -> None:
-        self._control.send(marshal.dumps((tier, config)))
+        with self._runs_inside:
+            socket.send_fds(self._control, [marshal.dumps((tier, config))], [self._runs_inside.fileno()])
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
         loop.add_reader(self._control, lambda: None if readable.done() else readable.set_result(None))
@@ -126,8 +131,9 @@ class Zygote:
         """Start a run; the one before must have ended."""
         assert self._run is None or self._run.ended.done(), "a zygote has one run at a time"
         self._run = run = Run()
+        self._num_runs += 1
         try:
-            socket.send_fds(self._control, [marshal.dumps(("run", config))], descriptors)
+            socket.send_fds(self._runs, [marshal.dumps((config,))], descriptors)
         except OSError as failure:
             self._lose(f"the sandbox is gone: {failure}")
         return run
@@ -137,7 +143,7 @@ class Zygote:
         if run.ended.done():
             return
         with contextlib.suppress(OSError):
-            self._control.send(marshal.dumps(("kill",)))
+            self._control.send(marshal.dumps(("kill", self._num_runs)))
         await asyncio.wait({run.ended}, timeout=_GRACE_S)
         if not run.ended.done():
             self._lose("the sandbox did not end a run")
@@ -153,16 +159,18 @@ class Zygote:
         if not message:
             self._lose("the sandbox was killed")
             return
-        run = self._run
-        assert run is not None
         kind, *details = marshal.loads(message)
-        if kind == "broken":
+        run = self._run
+        if run is None or run.ended.done():  # what waits to become the next candidate has died, and we count on it
+            self._lose("the sandbox lost a process")
+        elif kind == "broken":
             run.fail_start(f"the sandbox failed: {details[0]}")
         elif kind == "started":
             run.started.set_result(None)
-        elif kind == "ended":
-            run.fail_start("the sandbox failed before the program began")
+        elif run.started.done() and not run.started.exception():
             run.ended.set_result((details[0], details[1]))
+        else:
+            self._lose("the sandbox failed before the program began")
 
     def _lose(self, why: str) -> None:
         self.alive = False
@@ -174,6 +182,8 @@ class Zygote:
     async def close(self) -> None:
         """End it, with everything below it, and reap."""
         self._lose("the sandbox was closed")
+        self._runs_inside.close()
+        self._runs.close()
         self._control.close()  # at which the zygote kills its run and leaves, and those that wait for it after it
         try:
             await asyncio.wait_for(self._gone(), _GRACE_S)

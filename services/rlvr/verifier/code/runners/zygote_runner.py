@@ -170,7 +170,7 @@ class ZygoteRunner:
             "file_mb": self._settings.scratch_mb,
             "processes": self._settings.processes,
         }
-        return {"limits": rlimits, "scratch_mb": self._settings.scratch_mb}
+        return {"limits": rlimits}
 
 
 def _over_memory(limits: Limits) -> str:

@@ -11,25 +11,29 @@ import sys
 from typing import Any, NoReturn
 
 from rlvr.verifier.code.zygote import examiner, harness
+from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rlvr.verifier.code.zygote.houses import House
 
 _RESULT = 3
-"""Descriptor of what is answered; takes the place of the socket to the room."""
+"""Descriptor of what is answered; takes the place of the first socket to the room."""
 _REQUESTS = 4
 """Descriptor of what is asked."""
 
 
-def become_candidate(
-    house: House, config: dict[str, Any], control: socket.socket, job_fd: int, input_fd: int, output_fd: int
-) -> NoReturn:
-    """Shut this process in, say that the program starts, and run it."""
+def become_candidate(house: House, control: socket.socket, runs: socket.socket) -> NoReturn:
+    """Wait for a run, shut this process in, say that the program starts, and run it."""
     try:
-        house.enter(config)
+        house.enter()
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        message, fds, _, _ = socket.recv_fds(runs, MESSAGE_BYTES, 3)
+        if not message:
+            os._exit(0)
+        config = marshal.loads(message)[0]
+        job_fd, input_fd, output_fd = fds
         job = _read_job(job_fd)
         is_script = job["kind"] == "script"
         null = os.open("/dev/null", os.O_RDWR)
@@ -43,6 +47,7 @@ def become_candidate(
         control.send(marshal.dumps(("broken", f"{type(failure).__name__}: {failure}"[:1000])))
         os._exit(1)
     control.detach()
+    runs.detach()
     os.dup2(output_fd, _RESULT)
     if not is_script:
         os.dup2(input_fd, _REQUESTS)

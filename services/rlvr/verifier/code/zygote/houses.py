@@ -16,7 +16,7 @@ class House(Protocol):
         """Fork the process whose end is the run's: 0 in it."""
         ...
 
-    def enter(self, config: dict[str, Any]) -> None:
+    def enter(self) -> None:
         """Make a place for the candidate, from within that process; returns in the one that is to become it."""
         ...
 

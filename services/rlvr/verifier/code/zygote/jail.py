@@ -22,9 +22,10 @@ class Jail:
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config`: `uids`, a map of user ids inside to outside; None where a user may map only itself, and then
-        `uid`, the user to be first, or None."""
+        """`config`: `scratch_mb`, the size of /tmp; `uids`, a map of user ids inside to outside, or None where a
+        user may map only itself; `uid`, the user to be in that case, None to stay the same."""
         self._uid: int | None = None
+        self._scratch_mb = config["scratch_mb"]
         if config["uids"] is None:
             privileges.become(config["uid"])
             privileges.set_dumpable(True)  # or it could not write its own id maps
@@ -52,11 +53,11 @@ class Jail:
         """See `House.fork`; the child is the run's init."""
         return namespaces.fork_in_new_pid_namespace(self._own_namespace)
 
-    def enter(self, config: dict[str, Any]) -> None:
+    def enter(self) -> None:
         """See `House.enter`; init stays behind."""
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
         namespaces.leave_mounts()
-        mounts.mount_scratch(config["scratch_mb"])
+        mounts.mount_scratch(self._scratch_mb)
         if self._has_proc and not mounts.mount_proc():
             raise PermissionError("a /proc of its own is refused to this run, and was not to its zygote")
         candidate = os.fork()

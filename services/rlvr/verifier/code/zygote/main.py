@@ -1,4 +1,4 @@
-"""Start of a zygote: `python -c BOOT SOURCE_ROOT`, with the socket to the room as fd 0."""
+"""Start of a zygote: `python -c BOOT SOURCE_ROOT`, with the socket `control` as fd 0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rlvr.verifier.code.isolation import kernel
 from rlvr.verifier.code.zygote import preload
 from rlvr.verifier.code.zygote.houses import HOUSES, House
 from rlvr.verifier.code.zygote.server import serve
-from rlvr.verifier.code.zygote.wire import CONTROL, MESSAGE_BYTES
+from rlvr.verifier.code.zygote.wire import CONTROL, MESSAGE_BYTES, RUNS
 
 
 def main() -> None:
@@ -28,7 +28,13 @@ def main() -> None:
         os.dup2(null, fd)
     os.closerange(CONTROL + 1, 256)
     control = socket.socket(fileno=CONTROL)
-    tier, config = marshal.loads(control.recv(MESSAGE_BYTES))
+    message, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+    if not message:
+        return
+    tier, config = marshal.loads(message)
+    if fds != [RUNS]:
+        os.dup2(fds[0], RUNS)
+        os.close(fds[0])
     preload.load()
     house: House = HOUSES[tier](config)
     # Children share what is not written to: no collection may touch these objects again.
@@ -37,4 +43,4 @@ def main() -> None:
     gc.disable()
     control.send(marshal.dumps(("ready",)))
     os.dup2(0, 2)
-    serve(control, house)
+    serve(control, socket.socket(fileno=RUNS), house)

@@ -1,4 +1,7 @@
-"""The zygote's loop: start a run, wait for its end, say so; see `wire`."""
+"""The zygote's loop: fork for the next run, wait for its end, say so; see `wire`.
+
+The fork comes before the run is asked for, so that all that takes long is done when it is.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +10,27 @@ import os
 import select
 import signal
 import socket
+from itertools import count
 
 from rlvr.verifier.code.zygote.candidate import become_candidate
 from rlvr.verifier.code.zygote.houses import House
 from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 
-def serve(control: socket.socket, house: House) -> None:
+def serve(control: socket.socket, runs: socket.socket, house: House) -> None:
     """Serve runs until the room hangs up."""
-    while True:
-        message, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
-        if not message:
-            return
-        kind, *details = marshal.loads(message)
-        if kind != "run":  # a kill that came after the end of its run
-            continue
+    for number in count(1):
         run = house.fork()
         if run == 0:
-            become_candidate(house, details[0], control, *fds)
-        for fd in fds:
-            os.close(fd)
-        connected = _wait(run, control)
-        control_word = ("ended", *house.bury(run))
+            become_candidate(house, control, runs)
+        connected = _wait(run, number, control)
+        status, cpu_s = house.bury(run)
         if not connected:
             return
-        control.send(marshal.dumps(control_word))
+        control.send(marshal.dumps(("ended", status, cpu_s)))
 
 
-def _wait(run: int, control: socket.socket) -> bool:
+def _wait(run: int, number: int, control: socket.socket) -> bool:
     """Wait until a child is dead, killing it when the room says so or is gone; whether the room is still there."""
     connected = True
     dead = os.pidfd_open(run)
@@ -44,10 +40,12 @@ def _wait(run: int, control: socket.socket) -> bool:
         poll.register(control, select.POLLIN)
         while dead not in (ready := dict(poll.poll())):
             if control.fileno() in ready:
-                if not control.recv(MESSAGE_BYTES):
+                message = control.recv(MESSAGE_BYTES)
+                if not message:
                     connected = False
                     poll.unregister(control)
-                signal.pidfd_send_signal(dead, signal.SIGKILL)
+                if not message or marshal.loads(message) == ("kill", number):
+                    signal.pidfd_send_signal(dead, signal.SIGKILL)
     finally:
         os.close(dead)
     return connected

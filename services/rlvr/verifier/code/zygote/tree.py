@@ -48,14 +48,15 @@ class OpenTree:
         """See `House.fork`; the child is the candidate."""
         return os.fork()
 
-    def enter(self, config: dict[str, Any]) -> None:
+    def enter(self) -> None:
         """See `House.enter`; there is nothing to make."""
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
 
     def confine(self, config: dict[str, Any]) -> None:
         """See `House.confine`."""
         privileges.become(self._uid)
         privileges.keep_capabilities()
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # which a change of user undoes
         privileges.set_dumpable(True)  # or it could not open its own /dev/stdin
         kernel.write("/proc/self/oom_score_adj", "1000")  # when the host runs short the run goes first
         os.chdir(config["workspace"])
