@@ -1,41 +1,33 @@
-"""Trivial Python programs in the code verifier's sandbox against a bare `python -c pass`, in the same run."""
+"""Trivial Python programs on each isolation tier against a bare `python -c pass`, in the same run.
+
+The rows take turns, so that a host that is busy with something else is busy for all of them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 
+TIERS = ("jail", "landlock", "unsafe")
+PYTHONS = (None, Path("/usr/bin/python3"))  # the second where candidates' users may not read the first
 CALL = CodeSpec(tests=[{"type": "call", "args": [1, 2], "expected": 3}], entry_point="add", time_limit_s=10)
 STDIO = CodeSpec(tests=[{"type": "stdio", "stdin": "1 2", "stdout": "3"}], time_limit_s=10)
 ADD = "```python\ndef add(a, b):\n    return a + b\n```"
 SUM = "```python\nprint(sum(map(int, input().split())))\n```"
+NUM_ROUNDS = 5
 
-
-async def measure(run: Callable[[], Awaitable[object]], num_runs: int, concurrency: int) -> tuple[float, float]:
-    """Median seconds of one run alone, and runs per second at `concurrency`."""
-    alone = []
-    for _ in range(num_runs):
-        started = time.perf_counter()
-        await run()
-        alone.append(time.perf_counter() - started)
-
-    async def worker() -> None:
-        for _ in range(num_runs // concurrency):
-            await run()
-
-    started = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
-    rate = num_runs // concurrency * concurrency / (time.perf_counter() - started)
-    return statistics.median(alone), rate
+Run = Callable[[], Awaitable[object]]
 
 
 async def bare_python() -> None:
@@ -43,34 +35,73 @@ async def bare_python() -> None:
     await process.wait()
 
 
+async def started(tier: str, concurrency: int) -> CodeGrader | None:
+    """A grader on a tier, or None if this host does not have it."""
+    for python in PYTHONS:
+        grader = CodeGrader(CodeSettings(tier=tier, python=python, concurrency=concurrency))
+        with contextlib.suppress(RuntimeError):
+            await grader.start()
+            return grader
+    return None
+
+
+def grading(grader: CodeGrader, completion: str, spec: CodeSpec) -> Run:
+    async def run() -> None:
+        grade = (await grader.grade(completion, spec, 60)).grade
+        if grade.reward != 1.0:
+            raise RuntimeError(f"the benchmark's program failed: {grade.detail}")
+
+    return run
+
+
+async def seconds_alone(run: Run) -> float:
+    begin = time.perf_counter()
+    await run()
+    return time.perf_counter() - begin
+
+
+async def seconds_together(run: Run, num_runs: int, concurrency: int) -> float:
+    async def worker() -> None:
+        for _ in range(num_runs // concurrency):
+            await run()
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    return time.perf_counter() - begin
+
+
 async def main(num_runs: int, concurrency: int) -> None:
-    grader = CodeGrader(CodeSettings(concurrency=concurrency))
-    await grader.start()
-
-    async def grade(completion: str, spec: CodeSpec) -> None:
-        verdict = (await grader.grade(completion, spec, 60)).grade
-        if verdict.reward != 1.0:
-            raise RuntimeError(f"the benchmark's program failed: {verdict.detail}")
-
+    rows: dict[str, Run] = {"python -c pass": bare_python}
+    graders = {tier: grader for tier in TIERS if (grader := await started(tier, concurrency))}
     try:
-        rows = {
-            "python -c pass": bare_python,
-            "code, call test": lambda: grade(ADD, CALL),
-            "code, stdio test": lambda: grade(SUM, STDIO),
-        }
-        print(f"isolation: {', '.join(grader.describe()['isolation'])}")
-        print(f"{os.cpu_count()} cores, {num_runs} runs, {concurrency} at a time\n")
-        print(f"{'':18}{'p50 ms':>8}{'runs/s':>8}")
-        for name, run in rows.items():
-            median, rate = await measure(run, num_runs, concurrency)
-            print(f"{name:18}{median * 1000:8.1f}{rate:8.0f}")
+        for tier, grader in graders.items():
+            rows[f"{tier}, call test"] = grading(grader, ADD, CALL)
+            rows[f"{tier}, stdio test"] = grading(grader, SUM, STDIO)
+        alone: dict[str, list[float]] = {name: [] for name in rows}
+        together = dict.fromkeys(rows, 0.0)
+        share = max(concurrency, num_runs // NUM_ROUNDS // concurrency * concurrency)
+        for _ in range(num_runs):
+            for name, run in rows.items():
+                alone[name].append(await seconds_alone(run))
+        for _ in range(NUM_ROUNDS):
+            for name, run in rows.items():
+                together[name] += await seconds_together(run, share, concurrency)
     finally:
-        await grader.close()
+        for grader in graders.values():
+            await grader.close()
+    for tier, grader in graders.items():
+        print(f"{tier}: {', '.join(grader.describe()['isolation'])}")
+    print(f"{os.cpu_count()} cores, {num_runs} runs, {concurrency} at a time\n")
+    print(f"{'':22}{'p50 ms':>8}{'p95 ms':>8}{'runs/s':>8}")
+    for name, times in alone.items():
+        p95 = statistics.quantiles(times, n=20)[-1]
+        rate = share * NUM_ROUNDS / together[name]
+        print(f"{name:22}{statistics.median(times) * 1000:8.1f}{p95 * 1000:8.1f}{rate:8.0f}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100, help="runs per row and mode (default: 100)")
+    parser.add_argument("--runs", type=int, default=200, help="runs per row and mode (default: 200)")
     parser.add_argument("--concurrency", type=int, default=os.cpu_count() or 1, help="default: number of cores")
     arguments = parser.parse_args()
     asyncio.run(main(arguments.runs, arguments.concurrency))

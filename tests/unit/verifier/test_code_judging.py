@@ -1,13 +1,18 @@
 """The parts of the code verifier that need no sandbox."""
 
+from collections import Counter
+
 import pytest
 from pydantic import ValidationError
 
 from rlvr.core.verdict import Reason
 from rlvr.verifier.code.extract import NoProgram, Program, extract_program
 from rlvr.verifier.code.grader import CodeGrader
-from rlvr.verifier.code.result import NoValue, Value, parse_result, same_output, same_value
+from rlvr.verifier.code.judging.answers import NoValue, Value, parse_answers
+from rlvr.verifier.code.judging.output import same_output
+from rlvr.verifier.code.judging.values import Tolerance, same_value
 from rlvr.verifier.code.spec import CodeSpec
+from rlvr.verifier.code.zygote.encoding import NotPlain, encode
 from rlvr.verifier.protocol import InvalidSpec
 
 
@@ -66,30 +71,83 @@ def test_deep_values_are_compared_without_recursion():
     assert same_value(deep, deeper)
 
 
-def test_a_result_channel_holds_exactly_one_result():
-    assert parse_result(b'{"value": [1, true]}') == Value([1, True])
-    assert parse_result(b'{"raised": "KeyError"}') == NoValue("raised KeyError")
+def test_tolerance_widens_floats_and_nothing_else():
+    loose = Tolerance(rel=0.01, abs=0.1)
+    assert same_value([1.05, 0.05, "a"], [1.0, 0.0, "a"], loose)
+    assert not same_value(5.01, 5, loose) and not same_value(True, 1.0, loose) and not same_value("1", 1.0, loose)
+
+
+def test_a_result_channel_holds_exactly_one_answer_to_each_request():
+    assert parse_answers(b'{"value": [1, true]}\n', 1) == [Value([1, True])]
+    assert parse_answers(b'{"raised": "KeyError"}\n', 1) == [NoValue("raised KeyError", "KeyError")]
+    assert parse_answers(b'{"value": 1}\n{"value": 2}\n', 2) == [Value(1), Value(2)]
+    assert parse_answers(b'{"raised": "KeyError"}\n', 2) == [NoValue("raised KeyError", "KeyError")] * 2
 
 
 @pytest.mark.parametrize(
     "channel",
     [
         b"",
-        b'{"value": 3}{"value": 3}',
-        b'{"value": 3}\n{"value": 3}',
-        b'PASSED\n{"value": 3}',
-        b'{"value": 3, "passed": true}',
-        b'{"passed": true}',
-        b'[{"value": 3}]',
-        b"3",
-        b"\x80\x04K\x03.",
-        b"\xff\xfe",
-        b'{"value": ' + b"[" * 100_000,
-        b'{"value": ' + b"9" * 10_000 + b"}",
+        b'{"value": 3}',
+        b'{"value": 3}{"value": 3}\n',
+        b'{"value": 3}\n{"value": 3}\n',
+        b'PASSED\n{"value": 3}\n',
+        b'{"value": 3, "passed": true}\n',
+        b'{"value": 3, "value": 4}\n',
+        b'{"passed": true}\n',
+        b'[{"value": 3}]\n',
+        b"3\n",
+        b"\x80\x04K\x03.\n",
+        b"\xff\xfe\n",
+        b'{"value": ' + b"[" * 100_000 + b"\n",
+        b'{"value": ' + b"9" * 10_000 + b"}\n",
+        b'{"value": {"a": 1}}\n',
+        b'{"value": {"t": 1}}\n',
+        b'{"value": {"s": [[1]]}}\n',
+        b'{"value": {"d": [1]}}\n',
+        b'{"value": {"b": "zz"}}\n',
+        b'{"value": {"n": "x"}}\n',
+        b'{"value": {"c": [1, 2, 3]}}\n',
+        b'{"t": [1]}\n',
     ],
 )
 def test_anything_else_on_the_result_channel_is_no_answer(channel):
-    assert isinstance(parse_result(channel), NoValue)
+    assert isinstance(parse_answers(channel, 1)[0], NoValue)
+
+
+VALUES = [
+    None,
+    [True, 1, 1.5, -0.0, "a\n\u2028\ud800", [], [[]]],
+    (1, (2, []), "x"),
+    {1, 2.5, "a", (1, 2), frozenset({3})},
+    {"a": {1: (2,)}, (1, 2): None, None: set()},
+    1 + 2j,
+    b"\x00\xff",
+    float("inf"),
+    -(2**200),
+    2**20_000,
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_keep_their_types_on_the_wire(value):
+    (answer,) = parse_answers(f'{{"value":{encode(value)}}}\n'.encode(), 1)
+    assert answer == Value(value) and type(answer.value) is type(value)
+
+
+def test_only_exact_types_are_sent():
+    five, always_equal = type("Five", (int,), {})(5), type("L", (list,), {"__eq__": lambda *_: True})()
+    for value in (five, always_equal, object(), len, range(3), iter([]), [five], {five: 1}):
+        with pytest.raises(NotPlain):
+            encode(value)
+    assert encode(Counter("aab")) == encode({"a": 2, "b": 1})
+
+
+def test_members_chosen_to_have_one_hash_are_refused_at_once():
+    prime = 2**61 - 1
+    members = ",".join(str(number * prime) for number in range(2_000))
+    for text in (f'{{"s":[{members}]}}', f'{{"d":[{members}]}}'):
+        assert isinstance(parse_answers(f'{{"value":{text}}}\n'.encode(), 1)[0], NoValue)
 
 
 def test_output_compares_without_trailing_white_space():
@@ -100,6 +158,35 @@ def test_output_compares_without_trailing_white_space():
     assert not same_output(b"1\n\n2", "1\n2")
     assert not same_output(b"1\xff", "1")
     assert not same_output(b"1\x00", "1")
+
+
+@pytest.mark.parametrize(
+    "mode,answer,expected,same",
+    [
+        ("exact", b"1\n", "1\n", True),
+        ("exact", b"1", "1\n", False),
+        ("exact", b"1\r\n", "1\n", False),
+        ("lines", b"1 \r\n", "1\n", True),
+        ("tokens", b"1\n 2", "1 2", True),
+        ("tokens", b"12", "1 2", False),
+        ("float", b"0.333333 x", "0.3333333333 x", True),
+        ("float", b"5.0", "5", True),
+        ("float", b"1000000000001", "1000000000000", False),
+        ("float", b"05", "5", True),
+        ("float", b"nan", "1.0", False),
+        ("float", b"inf", "1e308", False),
+        ("float", b"1e309", "1e308", False),
+        ("float", b"1e309", "1e310", False),
+        ("float", b"0x10", "16", False),
+        ("float", b"1_0", "10", False),
+        ("float", b"1.0 2.0", "1.0", False),
+        ("float", b"\xff", "1.0", False),
+        ("unordered_lines", b"b\na \n", "a\nb", True),
+        ("unordered_lines", b"a\na", "a\nb", False),
+    ],
+)
+def test_each_mode_compares_outputs_its_way(mode, answer, expected, same):
+    assert same_output(answer, expected, mode, Tolerance(1e-6)) is same
 
 
 def block(language, body):
@@ -125,6 +212,23 @@ def test_the_last_python_block_is_the_program(completion, source):
     assert isinstance(program, Program) and program.source.strip() == source
 
 
+def test_with_an_entry_point_the_last_block_that_defines_it_is_the_program():
+    completion = block("python", "def f(): 1") + block("python", "def f(): 2") + block("python", "print(f())")
+    program = extract_program(completion, entry_point="f")
+    assert isinstance(program, Program) and program.source.strip() == "def f(): 2" and "entry point" in program.rule
+    assert extract_program(completion).source.strip() == "print(f())"
+    assert extract_program(completion, entry_point="g").source.strip() == "print(f())"
+    assert (
+        extract_program(block("py", "class S: 1") + block("py", "S"), entry_point="S.f").source.strip() == "class S: 1"
+    )
+
+
+def test_all_blocks_of_the_language_can_be_the_program_together():
+    program = extract_program(block("py", "a") + block("bash", "ls") + block("python", "b"), which="all")
+    assert program.source.split() == ["a", "b"]
+    assert extract_program(block("py", "a") + block("c++", "b"), "cpp").source.strip() == "b"
+
+
 @pytest.mark.parametrize(
     "completion", ["", "  \n", block("python", ""), block("cpp", "x"), "<think>" + block("python", "a")]
 )
@@ -148,8 +252,25 @@ async def test_no_tests_is_an_invalid_spec():
     "change",
     [
         {"language": "cobol"},
-        {"entry_point": None},
-        {"entry_point": "os.system"},
+        {"entry_point": "a.b.c"},
+        {"compare": "fuzzy"},
+        {"inputs": ["1"], "outputs": []},
+        {"inputs": ["1"]},
+        {"inputs": ["1"], "outputs": [1]},
+        {"inputs": [[{1: 2}]], "outputs": [1]},
+        {"files": {"../x": ""}},
+        {"files": {"/etc/passwd": ""}},
+        {"files": {"a/../../x": ""}},
+        {"files": {"a//b": ""}},
+        {"files": {"": ""}},
+        {"files": {".": ""}},
+        {"files": {"a\x00": ""}},
+        {"files": {"a\n": ""}},
+        {"files": {"a": "", "a/b": ""}},
+        {"checker": {"code": ""}},
+        {"rel_tol": -1},
+        {"abs_tol": float("inf")},
+        {"entry_point": "1f"},
         {"time_limit_s": 0},
         {"time_limit_s": 1e9},
         {"memory_limit_mb": 10**6},

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from rlvr.verifier.text import after_reasoning, fenced_blocks
 
-_PYTHON = {"python", "py", "python3"}
+_TAGS: dict[str, frozenset[str]] = {
+    "python": frozenset({"python", "py", "python3"}),
+    "c": frozenset({"c"}),
+    "cpp": frozenset({"cpp", "c++", "cxx", "cc"}),
+    "javascript": frozenset({"javascript", "js", "node"}),
+    "java": frozenset({"java"}),
+    "go": frozenset({"go", "golang"}),
+    "rust": frozenset({"rust", "rs"}),
+    "bash": frozenset({"bash", "sh", "shell"}),
+}
+"""Language -> what people write after the fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +36,46 @@ class NoProgram:
     why: str
 
 
-def extract_program(completion: str) -> Program | NoProgram:
-    """The program that a completion offers.
+def extract_program(
+    completion: str,
+    language: str = "python",
+    entry_point: str | None = None,
+    which: Literal["last", "all"] = "last",
+) -> Program | NoProgram:
+    """The program that a completion offers, in the text after `</think>`.
 
-    In the text after `</think>`: the last code block marked python; else the last one without a language;
-    else, when there is no code block at all, the whole text.
+    Code blocks marked with the language count; else those without a language; else, when there is no code block at
+    all, the whole text is the program. Of the blocks that count the program is the last, or with an entry point the
+    last of those that define it, if any does; with `which` all, it is all of them in order.
     """
     text = after_reasoning(completion)
     if text is None:
         return NoProgram("the reasoning is never closed with </think>")
     blocks = fenced_blocks(text)
-    marked = [block.body for block in blocks if block.language in _PYTHON]
+    marked = [block.body for block in blocks if block.language in _TAGS[language]]
     unmarked = [block.body for block in blocks if not block.language]
     if marked:
-        program = Program(marked[-1], f"last of {len(marked)} python block(s)")
+        program = _choose(marked, f"{language} block(s)", entry_point, which)
     elif unmarked:
-        program = Program(unmarked[-1], f"last of {len(unmarked)} block(s) without a language")
+        program = _choose(unmarked, "block(s) without a language", entry_point, which)
     elif blocks:
-        return NoProgram("no code block is python; found: " + ", ".join(sorted({b.language[:20] for b in blocks})[:5]))
+        found = ", ".join(sorted({block.language[:20] for block in blocks})[:5])
+        return NoProgram(f"no code block is {language}; found: {found}")
     else:
         program = Program(text, "whole text, no code block")
     return program if program.source.strip() else NoProgram(f"the program is empty ({program.rule})")
+
+
+def _choose(bodies: list[str], kind: str, entry_point: str | None, which: Literal["last", "all"]) -> Program:
+    if which == "all":
+        return Program("\n".join(bodies), f"all {len(bodies)} {kind}")
+    if entry_point is not None and len(bodies) > 1:
+        definition = _definition(entry_point.partition(".")[0])
+        defining = [body for body in bodies if definition.search(body)]
+        if defining and defining[-1] is not bodies[-1]:
+            return Program(defining[-1], f"last of {len(bodies)} {kind} that defines the entry point")
+    return Program(bodies[-1], f"last of {len(bodies)} {kind}")
+
+
+def _definition(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?:(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|{name}[ \t]*[:=](?!=))", re.MULTILINE)

@@ -6,10 +6,15 @@ nothing that runs beside the candidate can leak one; whether an answer is right 
 
 from __future__ import annotations
 
+import marshal
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+ENTRY = "__entry__"
+"""Name by which expressions and calls mean the entry point."""
 
 
 class RunnerUnavailable(RuntimeError):
@@ -25,15 +30,60 @@ class Stdio:
     """Run the program as a script."""
 
     stdin: bytes
+    argv: tuple[str, ...] = ("program",)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: evaluate an expression among the program's names."""
+
+    expression: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Define the program's names, then call one of them."""
+    """One request: call one of the program's names, or its entry point as `ENTRY`."""
 
-    entry_point: str
+    name: str
     args: list[Any]
-    """JSON values."""
+    """Plain values: None, bool, int, float, complex, str, bytes, and tuples, lists, sets and dicts of them."""
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    tell_changes: bool = False
+    """Whether the answer tells what the call has made of arguments that can be changed in place."""
+
+
+class Line(Protocol):
+    """The room's end of a talk with a run that goes on."""
+
+    def connected(self, write: Callable[[bytes], None]) -> None:
+        """The run will start; what is written is read by it in order."""
+        ...
+
+    def heard(self, data: bytes) -> None:
+        """A part of the run's output has come, as the pipe delivered it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Define the program's names, run `setup` among them, and answer requests in order, one line each."""
+
+    requests: tuple[Ask | Call, ...] | Line
+    """All of them, or a line on which they come while the run goes on (see `frame`)."""
+    entry_point: str | None = None
+    """`f` or `Class.f`; None for the only function that the program defines."""
+    setup: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The source is test code and not a candidate's; it calls the program's names over a line."""
+
+    line: Line
+    called: tuple[str, ...]
+    """Names in the test code that stand for the program's."""
+    nonce: str
+    """Known to the test's harness alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +91,9 @@ class Job:
     """One run of one program."""
 
     source: str
-    action: Stdio | Call
+    action: Stdio | Answers | Tests
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Relative paths below the working folder, and their contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +104,7 @@ class Limits:
     """From the moment its code may run; time in which it was ready to run and the host had no core does not count."""
     memory_mb: int
     output_bytes: int
-    """Standard output of `Stdio`, result text of `Call`."""
+    """Standard output of `Stdio`, answers of the others."""
 
 
 class End(StrEnum):
@@ -76,10 +128,12 @@ class RunResult:
 
     end: End
     output: bytes
-    """`Stdio`: standard output. `Call`: whatever arrived on the result channel; see `result.parse_result`."""
+    """`Stdio`: standard output. Else whatever arrived on the result channel; see `judging.answers`."""
     time_s: float = 0.0
     """What the run took of `Limits.time_s`."""
     detail: str = ""
+    exit_code: int | None = None
+    """None if a signal or we ended it."""
 
 
 class Runner(Protocol):
@@ -110,6 +164,10 @@ class Runner(Protocol):
         """
         ...
 
+    def beside(self, slot: int) -> int:
+        """A second place, for a run that talks with the one in `slot`."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Name of the runner and the isolation in force."""
         ...
@@ -117,3 +175,18 @@ class Runner(Protocol):
     async def close(self) -> None:
         """Kill and reap everything."""
         ...
+
+
+def frame(message: Ask | Call | dict[str, Any]) -> bytes:
+    """A request for a run of `Answers`, or an answer for one of `Tests`, as the harness reads it.
+
+    Raises:
+        ValueError: a value in it is nested too deep to be sent.
+    """
+    if isinstance(message, Ask):
+        body = marshal.dumps(("eval", message.expression))
+    elif isinstance(message, Call):
+        body = marshal.dumps(("call", message.name, message.args, message.kwargs, message.tell_changes))
+    else:
+        body = marshal.dumps(message)
+    return len(body).to_bytes(4, "little") + body

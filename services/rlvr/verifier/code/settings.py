@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,13 +14,14 @@ from rlvr.core.settings import Block
 class CodeSettings(Block):
     """What the host grants to candidates, whatever a spec asks for."""
 
-    concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=400)
+    concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=200)
     """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""
     max_queue: int = Field(default=4096, ge=0)
     """Candidates that may wait their turn; more are refused with RESOURCE_EXHAUSTED."""
-    allow_process_tier: bool = False
-    """Run candidates without namespaces where the host permits none. Such a candidate has the network and can read
-    what its user can: with Redis in reach it can write its own verdict. Only for candidates that you trust."""
+    tier: Literal["best", "jail", "landlock", "unsafe"] = "best"
+    """How candidates are isolated; `best` is the first of jail and landlock that works here. `unsafe` isolates
+    nothing: such a candidate has the network and what its user can read, and with Redis in reach it can write its
+    own verdict. Only for candidates that you trust."""
     output_limit_bytes: int = Field(default=16 * 2**20, ge=1024)
     """Standard output of one stdio test; a byte more is `output_limit`, at once."""
     result_limit_bytes: int = Field(default=2**20, ge=1024)
@@ -31,7 +33,7 @@ class CodeSettings(Block):
     processes: int = Field(default=16, ge=1)
     """Processes and threads of one run."""
     scratch_mb: int = Field(default=64, ge=1)
-    """Files a run may write in its /tmp (in the plain process tier: size of any one file)."""
+    """Files a run may write in its working folder."""
     python: Path | None = None
     """Interpreter of the candidates; None is our own. Its site-packages are not importable."""
     startup_s: float = Field(default=15.0, gt=0)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlvr.verifier.code.inside.launcher import descendants
+from rlvr.verifier.code.isolation.process_tree import descendants
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -27,6 +27,19 @@ def usage_below(ancestor: int) -> Usage | None:
     if not pids:
         return None
     return Usage(sum(map(_cpu_s, pids)), max(map(_starved_s, pids)))
+
+
+def memory_below(ancestor: int) -> int:
+    """Bytes of memory that all descendants of a process take, what they share counted once."""
+    return sum(map(_memory_bytes, descendants(ancestor)))
+
+
+def _memory_bytes(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it is gone since, or not ours to look into
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _cpu_s(pid: int) -> float:

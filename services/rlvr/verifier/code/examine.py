@@ -1,0 +1,159 @@
+"""One test of one program: the runs that it takes, each once more if it failed through no fault of the program's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rlvr.core.verdict import Reason
+from rlvr.verifier.code.judging.answers import NoValue, parse_answers
+from rlvr.verifier.code.judging.assertions import Assertions, BadTest
+from rlvr.verifier.code.judging.checker import checker_job, says, verdict_without_one
+from rlvr.verifier.code.judging.failure import Failure, broken_run, failed
+from rlvr.verifier.code.judging.output import same_output
+from rlvr.verifier.code.judging.plan import Proxied, plan
+from rlvr.verifier.code.judging.values import same_value
+from rlvr.verifier.code.relay import ProgramKilled, Relay
+from rlvr.verifier.code.runner import (
+    ENTRY,
+    Answers,
+    Ask,
+    Call,
+    End,
+    Job,
+    Limits,
+    Runner,
+    RunnerUnavailable,
+    RunResult,
+    Stdio,
+)
+from rlvr.verifier.code.settings import CodeSettings
+from rlvr.verifier.code.spec import AssertTest, CallTest, Checker, CodeSpec, ScriptTest, StdioTest
+
+Test = StdioTest | CallTest | AssertTest | ScriptTest
+Outcome = tuple[Failure | None, float]
+"""Why the test was not passed, and the program's time in seconds."""
+_CHECKER_MEMORY_MB = 1024
+_CHECKER_OUTPUT_BYTES = 2**20
+
+
+def plan_of(test: AssertTest | ScriptTest, spec: CodeSpec) -> Assertions | Proxied:
+    """How a test is run. Raises BadTest."""
+    return plan(test.code, test.setup if isinstance(test, AssertTest) else "", spec.entry_point)
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A program in its slot, and the tests' common terms."""
+
+    source: str
+    spec: CodeSpec
+    runner: Runner
+    slot: int
+    settings: CodeSettings
+
+    async def examine(self, test: Test, time_left_s: float) -> Outcome:
+        """Run one test.
+
+        Raises:
+            BadTest: it can tell nothing of this program.
+            RunnerUnavailable: the sandbox failed twice.
+        """
+        printed = isinstance(test, StdioTest)
+        output_bytes = self.settings.output_limit_bytes if printed else self.settings.result_limit_bytes
+        limits = Limits(min(self.spec.time_limit_s, time_left_s), self.spec.memory_limit_mb, output_bytes)
+        if isinstance(test, StdioTest):
+            return await self._printed(test, limits)
+        if isinstance(test, CallTest):
+            return await self._returned(test, limits)
+        planned = plan_of(test, self.spec)
+        setup = test.setup if isinstance(test, AssertTest) else ""
+        if isinstance(planned, Assertions):
+            return await self._asserted(planned, setup, limits)
+        in_place = isinstance(test, ScriptTest) and test.in_place
+        return await self._proxied(planned, setup, in_place, limits)
+
+    async def _printed(self, test: StdioTest, limits: Limits) -> Outcome:
+        result = await self._run(Job(self.source, Stdio(_bytes(test.stdin)), self._files), limits)
+        failure = broken_run(result)
+        if failure is None and self.spec.checker is not None:
+            failure = await self._check(self.spec.checker, test, result.output)
+        elif failure is None:
+            same = same_output(result.output, test.stdout, self.spec.compare, self.spec.printed_tolerance)
+            failure = None if same else failed("wrong output")
+        return failure, result.time_s
+
+    async def _check(self, checker: Checker, test: StdioTest, output: bytes) -> Failure | None:
+        limits = Limits(checker.time_limit_s, max(_CHECKER_MEMORY_MB, self.spec.memory_limit_mb), _CHECKER_OUTPUT_BYTES)
+        result = await self._run(checker_job(checker.code, test.stdin, output, test.stdout), limits)
+        accepts = says(result)
+        if accepts is None:
+            expected = _bytes(test.stdout)
+            if not verdict_without_one(
+                await self._run(checker_job(checker.code, test.stdin, expected, test.stdout), limits)
+            ):
+                end = result.end.replace("_", " ")
+                raise BadTest(f"the checker gives no verdict ({end}, {result.detail}), nor on the expected output")
+            return failed("the checker cannot read the output")
+        return None if accepts else failed("the checker rejects the output")
+
+    async def _returned(self, test: CallTest, limits: Limits) -> Outcome:
+        action = Answers((Call(ENTRY, test.args),), self.spec.entry_point)
+        result = await self._run(Job(self.source, action, self._files), limits)
+        failure = broken_run(result)
+        if failure is None:
+            (answer,) = parse_answers(result.output, 1)
+            if isinstance(answer, NoValue):
+                failure = Failure(Reason.RUNTIME_ERROR, answer.why)
+            elif not same_value(answer.value, test.expected, self.spec.returned_tolerance):
+                failure = failed("wrong value")
+        return failure, result.time_s
+
+    async def _asserted(self, assertions: Assertions, setup: str, limits: Limits) -> Outcome:
+        action = Answers(tuple(map(Ask, assertions.requests)), self.spec.entry_point, setup)
+        result = await self._run(Job(self.source, action, self._files), limits)
+        failure = broken_run(result)
+        if failure is None:
+            failure = assertions.judge(parse_answers(result.output, len(assertions.requests)))
+        return failure, result.time_s
+
+    async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
+        whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
+        relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole)
+        start_program = partial(self.runner.run, slot=self.slot)
+        start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
+
+        async def judge() -> Failure | None:
+            return await relay.judge(tests, start_program, start_tests)
+
+        begin = time.monotonic()
+        try:
+            failure = await _twice(judge)
+        except ProgramKilled as killed:
+            failure = Failure(Reason.RUNTIME_ERROR, str(killed))
+        return failure, time.monotonic() - begin
+
+    async def _run(self, job: Job, limits: Limits) -> RunResult:
+        """Run a job, and once more if that may have failed through no fault of the candidate's."""
+        with suppress(RunnerUnavailable):
+            result = await self.runner.run(job, limits, self.slot)
+            if result.end is not End.KILLED:
+                return result
+        return await self.runner.run(job, limits, self.slot)
+
+    @property
+    def _files(self) -> dict[str, bytes]:
+        return {name: _bytes(text) for name, text in self.spec.files.items()}
+
+
+async def _twice(attempt: Callable[[], Awaitable[Failure | None]]) -> Failure | None:
+    with suppress(RunnerUnavailable, ProgramKilled):
+        return await attempt()
+    return await attempt()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

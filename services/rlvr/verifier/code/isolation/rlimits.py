@@ -1,0 +1,27 @@
+"""Resource limits of one process and its descendants."""
+
+from __future__ import annotations
+
+import resource
+
+
+def set_limits(*, cpu_s: int, memory_mb: int, file_mb: int, processes: int) -> None:
+    """Lower this process's limits for good; `processes` counts per user and user namespace.
+
+    A limit that the host has set lower already stays as it is.
+    """
+    for limit, value in {
+        resource.RLIMIT_CPU: cpu_s,
+        resource.RLIMIT_AS: memory_mb * 2**20,
+        resource.RLIMIT_FSIZE: file_mb * 2**20,
+        resource.RLIMIT_NPROC: processes,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_STACK: 8 * 2**20,
+        resource.RLIMIT_SIGPENDING: 256,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+    }.items():
+        hard = resource.getrlimit(limit)[1]
+        lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (lowered, lowered))

@@ -1,0 +1,1 @@
+"""The `Runner`s: the room's side of each isolation tier."""

@@ -1,0 +1,168 @@
+"""What passes between the room and one run: sealed files in, a pipe out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import marshal
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.verifier.code.runner import Answers, Job, Line, RunnerUnavailable, Stdio, Tests, frame
+
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+_QUICK_BYTES = 2**20
+"""What may be copied without leaving the event loop, which takes well under a millisecond."""
+_READ_BYTES = 2**18
+
+
+class Output:
+    """The reading end of a run's output."""
+
+    def __init__(self, fd: int, cap: int, line: Line | None) -> None:
+        self._fd = fd
+        self._line = line
+        self._cap = cap
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[bytes | None] = self._loop.create_future()
+        """All of it, at the end of the stream; None as soon as it is more than `cap` bytes."""
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            part = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        self._parts.append(part)
+        self._size += len(part)
+        if part and self._size <= self._cap:
+            if self._line is not None:
+                self._line.heard(part)
+            return
+        self._loop.remove_reader(self._fd)
+        if not self.closed.done():
+            self.closed.set_result(b"".join(self._parts) if self._size <= self._cap else None)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+        self.closed.cancel()
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One run's descriptors."""
+
+    output: Output
+    inside: tuple[int, ...]
+    """Job, input and output, to be passed to the zygote."""
+
+    def close_inside(self) -> None:
+        """Leave the run as the only one that holds its ends."""
+        for fd in self.inside:
+            os.close(fd)
+        self.inside = ()
+
+
+@contextlib.asynccontextmanager
+async def exchange(job: Job, output_bytes: int, owner: int | None) -> AsyncIterator[Exchange]:
+    """The descriptors for a run whose candidate is user `owner`; closed when the block is left.
+
+    Raises:
+        RunnerUnavailable: the host is out of descriptors or memory.
+    """
+    inside: list[int] = []
+    line = _line(job)
+    talk: asyncio.WriteTransport | None = None
+    try:
+        await _add_file(inside, "job", _header(job))
+        if line is None:
+            await _add_file(inside, "input", _input(job))
+        else:
+            talk = await _talk(inside, line)
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+    except BaseException as failure:
+        _hang_up(talk)
+        for fd in inside:
+            os.close(fd)
+        if isinstance(failure, OSError):
+            raise RunnerUnavailable(f"cannot pass on a program: {failure}") from failure
+        raise
+    if owner is not None:
+        os.fchown(writer, owner, owner)  # so that the candidate can open /dev/stdout
+    both = Exchange(Output(reader, output_bytes, line), (*inside, writer))
+    try:
+        yield both
+    finally:
+        _hang_up(talk)
+        both.close_inside()
+        both.output.close()
+
+
+def _header(job: Job) -> bytes:
+    action = job.action
+    header: dict[str, Any] = {"source": job.source, "files": dict(job.files)}
+    if isinstance(action, Stdio):
+        header |= {"kind": "script", "argv": list(action.argv)}
+    elif isinstance(action, Answers):
+        header |= {"kind": "answers", "entry_point": action.entry_point, "setup": action.setup}
+    else:
+        header |= {"kind": "tests", "called": list(action.called), "nonce": action.nonce}
+    return marshal.dumps(header)
+
+
+def _line(job: Job) -> Line | None:
+    if isinstance(job.action, Tests):
+        return job.action.line
+    if isinstance(job.action, Answers) and not isinstance(job.action.requests, tuple):
+        return job.action.requests
+    return None
+
+
+def _input(job: Job) -> bytes:
+    """All that the run reads, where it is known beforehand."""
+    if isinstance(job.action, Stdio):
+        return job.action.stdin
+    assert isinstance(job.action, Answers) and isinstance(job.action.requests, tuple)
+    return b"".join(map(frame, job.action.requests))
+
+
+async def _talk(fds: list[int], line: Line) -> asyncio.WriteTransport:
+    """Add a pipe's reading end, and let `line` write to it."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    fds.append(reader)
+    loop = asyncio.get_running_loop()
+    pipe = os.fdopen(writer, "wb", buffering=0)
+    transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
+    line.connected(transport.write)
+    return transport
+
+
+def _hang_up(talk: asyncio.WriteTransport | None) -> None:
+    if talk is not None and not talk.is_closing():
+        talk.abort()
+
+
+async def _add_file(fds: list[int], name: str, content: bytes) -> None:
+    """Add a file in memory that nobody can write to any more, at its beginning."""
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fds.append(fd)
+    if len(content) <= _QUICK_BYTES:
+        _fill(fd, content)
+    else:
+        await asyncio.to_thread(_fill, fd, content)
+
+
+def _fill(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)

@@ -1,0 +1,183 @@
+"""A `Runner` that keeps a warm zygote per slot; what its zygotes shut in, and how, is the tier's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
+from rlvr.verifier.code.runners.cgroups import Cgroup
+from rlvr.verifier.code.runners.exchange import exchange
+from rlvr.verifier.code.runners.usage import memory_below
+from rlvr.verifier.code.runners.watch import Watch
+from rlvr.verifier.code.runners.zygote import Run, Zygote
+from rlvr.verifier.code.settings import CodeSettings
+from rlvr.verifier.code.slots import Slots
+
+FIRST_UID = 60_600
+"""User of the first slot's candidates: one per slot, so that limits and signals of concurrent runs do not meet."""
+FIRST_ZYGOTE_UID = 61_000
+_OWN_PROCESSES = 8
+"""Processes of a cgroup that are not the candidate's: the zygote, what waits for it, a run's init."""
+_OWN_MEMORY_MB = 64
+"""Memory of a cgroup that is not the candidate's: the interpreter and the kernel's part."""
+_TRIAL = "import colorsys, math; print(math.tau)"
+"""Needs a library that no zygote has imported already."""
+_LOOK_EVERY_S = 0.1
+_SETUID_AND_SETGID = 1 << 7 | 1 << 6  # linux/capability.h
+
+
+class ZygoteRunner:
+    """At most `settings.concurrency` runs at a time, each forked from its slot's zygote."""
+
+    tier: ClassVar[str]
+    isolation: ClassVar[tuple[str, ...]]
+    """What the tier consists of."""
+
+    def __init__(self, settings: CodeSettings) -> None:
+        self._settings = settings
+        # Resolved, since a virtual environment's link may point to where the private root shows nothing.
+        self._python = str(Path(settings.python or sys.executable).resolve())
+        self._slots = Slots(settings.concurrency, settings.max_queue)
+        self._zygotes: dict[int, Zygote] = {}
+        self._ending: dict[int, asyncio.Task[None]] = {}
+        self._started = False
+        self._has_cgroups = False
+        self._may_change_user = may_change_user()
+
+    async def start(self) -> None:
+        """Run a trial program.
+
+        Raises:
+            RuntimeError: this tier does not work here.
+        """
+        self._started = True
+        try:
+            async with self.slot(self._settings.startup_s) as slot:
+                trial = await self.run(Job(_TRIAL, Stdio(b"")), Limits(10, 512, 1024), slot)
+                self._has_cgroups = self._zygotes[slot].cgroup is not None
+            if trial.end is not End.EXITED or not trial.output.startswith(b"6.28"):
+                hint = f"can an unprivileged user read {self._python}?"
+                raise RunnerUnavailable(f"a trial program ended with {trial.end} {trial.detail}; {hint}")
+        except RunnerUnavailable:
+            await self.close()
+            raise
+
+    def describe(self) -> dict[str, Any]:
+        """Tier, and what it consists of here."""
+        isolation = [*self.isolation, "no_new_privs", "no_capabilities", "rlimits"]
+        isolation += ["own_uid"] if self._owner(0) is not None else []
+        isolation += ["cgroup"] if self._has_cgroups else []
+        return {"tier": self.tier, "isolation": isolation}
+
+    def slot(self, timeout_s: float) -> contextlib.AbstractAsyncContextManager[int]:
+        """The right to run jobs one after the other (see `Runner.slot`)."""
+        return self._slots.take(timeout_s)
+
+    def beside(self, slot: int) -> int:
+        """A second place (see `Runner.beside`): a zygote of its own, started when it is first needed."""
+        return slot + self._settings.concurrency
+
+    async def run(self, job: Job, limits: Limits, slot: int) -> RunResult:
+        """Run one job (see `Runner.run`)."""
+        if not self._started:
+            raise RunnerUnavailable("the runner is not started, or closed")
+        zygote = await self._warm(slot)
+        owner = self._owner(slot)
+        oom_kills = self._prepare_cgroup(zygote, limits)
+        async with self._place(slot) as place, exchange(job, limits.output_bytes, owner) as passed:
+            run = zygote.begin(self._limits(limits) | place, passed.inside)
+            passed.close_inside()
+            try:
+                result = await self._watch(run, Watch(run, passed.output, limits, zygote.pid), zygote, limits, place)
+            finally:
+                self._ending[slot] = asyncio.create_task(zygote.end(run))
+                await asyncio.shield(self._ending[slot])
+        if result.end is End.KILLED and zygote.cgroup is not None and zygote.cgroup.num_oom_kills() > oom_kills:
+            return RunResult(End.MEMORY_LIMIT, b"", result.time_s, _over_memory(limits))
+        return result
+
+    async def close(self) -> None:
+        """Kill every zygote; the caller of a run under way sees `RunnerUnavailable`."""
+        self._started = False
+        await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
+        await self._slots.all_free()
+        self._zygotes.clear()
+
+    def _config(self, slot: int) -> dict[str, Any]:
+        """What the slot's zygote has to know."""
+        raise NotImplementedError
+
+    def _owner(self, slot: int) -> int | None:
+        """User of the slot's candidates; None if they have to be this user."""
+        return FIRST_UID + slot if self._may_change_user else None
+
+    @contextlib.asynccontextmanager
+    async def _place(self, slot: int) -> AsyncIterator[dict[str, Any]]:
+        """What a run of this tier needs around it, as a part of its config."""
+        yield {}
+
+    def _look(self, place: dict[str, Any]) -> RunResult | None:
+        """A limit that a run has broken which only a look from outside can tell."""
+        return None
+
+    async def _warm(self, slot: int) -> Zygote:
+        """The slot's zygote: a new one if there is none, or none alive."""
+        if slot in self._ending:
+            await asyncio.shield(self._ending.pop(slot))  # only one that was cancelled twice has not ended
+        zygote = self._zygotes.get(slot)
+        if zygote is None or not zygote.alive:
+            if zygote is not None:
+                await zygote.close()
+            cgroup = Cgroup.create(f"{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
+            settings = self._settings
+            zygote = await Zygote.spawn(self._python, self.tier, self._config(slot), cgroup, settings.startup_s)
+            self._zygotes[slot] = zygote
+        return zygote
+
+    def _prepare_cgroup(self, zygote: Zygote, limits: Limits) -> int:
+        """Set the bound of this run; how many were killed for memory before it."""
+        if zygote.cgroup is None:
+            return 0
+        try:
+            zygote.cgroup.set_memory((limits.memory_mb + self._settings.scratch_mb + _OWN_MEMORY_MB) * 2**20)
+            return zygote.cgroup.num_oom_kills()
+        except OSError as failure:
+            raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
+
+    async def _watch(self, run: Run, watch: Watch, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult:
+        try:
+            await asyncio.wait_for(asyncio.shield(run.started), self._settings.startup_s)
+        except TimeoutError:
+            raise RunnerUnavailable(f"the sandbox was not ready after {self._settings.startup_s:g} s") from None
+
+        def look() -> RunResult | None:
+            if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
+                return RunResult(End.MEMORY_LIMIT, b"", 0.0, _over_memory(limits))
+            return self._look(place)
+
+        return await watch.result(look, _LOOK_EVERY_S)
+
+    def _limits(self, limits: Limits) -> dict[str, Any]:
+        rlimits = {
+            "cpu_s": math.ceil(limits.time_s) + 1,
+            "memory_mb": limits.memory_mb,
+            "file_mb": self._settings.scratch_mb,
+            "processes": self._settings.processes,
+        }
+        return {"limits": rlimits}
+
+
+def _over_memory(limits: Limits) -> str:
+    return f"all processes together: over {limits.memory_mb} MB"
+
+
+def may_change_user() -> bool:
+    """Whether this process may become any user, which root in a container may not always."""
+    status = Path("/proc/self/status").read_text().split("CapEff:")[1]
+    return int(status.split()[0], 16) & _SETUID_AND_SETGID == _SETUID_AND_SETGID

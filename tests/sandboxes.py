@@ -1,0 +1,156 @@
+"""Real code graders on each isolation tier, and what none of them may leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import rlvr
+from rlvr.core.verdict import Grade
+from rlvr.verifier.code.grader import CodeGrader
+from rlvr.verifier.code.runner import Job, Limits, RunnerUnavailable, RunResult
+from rlvr.verifier.code.runners.jail import JailRunner
+from rlvr.verifier.code.runners.workspace import PREFIX
+from rlvr.verifier.code.runners.zygote_runner import FIRST_UID, FIRST_ZYGOTE_UID, ZygoteRunner
+from rlvr.verifier.code.settings import CodeSettings
+from rlvr.verifier.code.spec import CodeSpec
+from rlvr.verifier.code.tiers import start_runner
+
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+ISOLATING = ["jail", "unprivileged_jail", "landlock"]
+TIERS = [*ISOLATING, "unsafe"]
+WAIT_S = 60
+_CGROUPS = Path("/sys/fs/cgroup")
+_SOURCE_ROOT = str(Path(rlvr.__file__).parents[1])
+"""On the command line of every zygote, and so of what it forks."""
+
+
+class UnprivilegedJail(JailRunner):
+    """The jail as a user gets it who is not root."""
+
+    async def start(self) -> None:
+        self._privileged = False
+        await ZygoteRunner.start(self)
+
+
+@contextlib.asynccontextmanager
+async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
+    """A grader on a tier, which leaves nothing behind; where a user cannot read our interpreter, on the system's."""
+    with nothing_left_behind():
+        async with _started(tier, settings) as grader:
+            yield grader
+
+
+@contextlib.asynccontextmanager
+async def _started(tier: str, settings: dict[str, Any]) -> AsyncIterator[CodeGrader]:
+    for python in (None, SYSTEM_PYTHON):
+        named = "jail" if tier == "unprivileged_jail" else tier
+        chosen = CodeSettings(**({"python": python, "tier": named} | settings))
+        try:
+            if tier == "unprivileged_jail":
+                runner = UnprivilegedJail(chosen)
+                await runner.start()
+            else:
+                runner = await start_runner(chosen)
+        except (RuntimeError, RunnerUnavailable):
+            continue
+        grader = CodeGrader(chosen, runner)
+        try:
+            yield grader
+        finally:
+            await grader.close()
+        return
+    pytest.skip(f"this host does not have the tier {tier}")
+
+
+async def grade_with(grader: CodeGrader, completion: str, spec: CodeSpec) -> Grade:
+    """The grade, when the host has cores to find it; see test_code_fairness.py for when it has not."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        grade = (await grader.grade(completion, spec, WAIT_S)).grade
+        if "host was too busy" not in grade.detail or time.monotonic() > deadline:
+            return grade
+
+
+async def run_with(grader: CodeGrader, job: Job, limits: Limits) -> RunResult:
+    """What comes out of one run."""
+    runner = grader.runner
+    async with runner.slot(WAIT_S) as slot:
+        return await runner.run(job, limits, slot)
+
+
+async def settled(grader: CodeGrader) -> None:
+    """Wait until the zygotes have nothing below them but what waits to become the next candidate."""
+    expected = 2 if grader.describe()["tier"] == "jail" else 1
+    async with asyncio.timeout(10):
+        for zygote in grader.runner._zygotes.values():
+            while len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
+                await asyncio.sleep(0.01)
+
+
+def zygote_of(grader: CodeGrader) -> psutil.Process | None:
+    """The only zygote of a grader, while it has a run under way."""
+    for zygote in grader.runner._zygotes.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(zygote.pid)
+            run = zygote._run
+            if zygote.alive and run is not None and run.started.done() and not run.ended.done():
+                return process
+    return None
+
+
+def leftovers() -> dict[str, set[str]]:
+    """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
+    processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
+    for process in psutil.process_iter(["cmdline", "name"]):
+        if _SOURCE_ROOT in (process.info["cmdline"] or ()):
+            processes.add(f"{process.pid} {process.info['name']}")
+    return {
+        "processes": processes,
+        "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")},
+        "cgroups": {str(path) for path in _CGROUPS.glob(f"**/rlvr-{os.getpid()}-*")},
+        "shared memory": {str(path) for path in Path("/dev/shm").iterdir() if _is_a_candidates(path)} | _ipc_objects(),
+        "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
+        "descriptors": {str(psutil.Process().num_fds())},
+    }
+
+
+def _is_a_candidates(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return FIRST_UID <= path.stat().st_uid < FIRST_ZYGOTE_UID + 400
+    return False
+
+
+def _ipc_objects() -> set[str]:
+    tables = ("shm", "sem", "msg")
+    return {line for name in tables for line in Path(f"/proc/sysvipc/{name}").read_text().splitlines()[1:]}
+
+
+def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What is there now and was not then; processes and descriptors count as left over if there are more."""
+    now = leftovers()
+    new = {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
+    # What waits to become the next candidate is another process after each run.
+    if "processes" in new and len(now["processes"]) <= len(before["processes"]):
+        del new["processes"]
+    if "descriptors" in new and int(*now["descriptors"]) < int(*before["descriptors"]):
+        del new["descriptors"]
+    return new
+
+
+@contextlib.contextmanager
+def nothing_left_behind():
+    """Fails unless the block leaves everything as it was."""
+    before = leftovers()
+    yield
+    deadline = time.monotonic() + 10
+    while left := new_leftovers(before):
+        assert time.monotonic() < deadline, f"left over: {left}"
