@@ -8,7 +8,7 @@ from typing import Any
 
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.examine import Examination, plan_of
-from rlvr.verifier.code.extract import NoProgram, Program, extract_program
+from rlvr.verifier.code.extract import NoProgram, Program, extract_program, joined
 from rlvr.verifier.code.judging.assertions import BadTest
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.runner import NoSlot, Runner, RunnerUnavailable
@@ -76,7 +76,7 @@ class CodeGrader:
             runner = self.runner
             async with runner.slot(timeout_s) as slot:
                 queue_s = time.monotonic() - asked
-                source = f"{spec.preamble}\n{program.source}" if spec.preamble else program.source
+                source = joined([spec.preamble, program.source]) if spec.preamble else program.source
                 examination = Examination(source, spec, runner, slot, self._settings)
                 return Graded(_score(program, await self._failures(examination), spec), queue_s)
         except RunnerUnavailable as unavailable:
@@ -89,16 +89,12 @@ class CodeGrader:
         failures: list[Failure | None] = []
         time_left = self._settings.total_time_s
         for index, test in enumerate(examination.spec.all_tests()):
-            if time_left <= 0:
-                limit = self._settings.total_time_s
-                failures.append(Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
-            else:
-                try:
-                    failure, time_s = await examination.examine(test, time_left)
-                except BadTest as bad:
-                    raise InvalidSpec(f"tests[{index}]: {bad}") from None
-                failures.append(failure)
-                time_left -= time_s
+            try:
+                failure, time_s = await examination.examine(test, time_left)
+            except BadTest as bad:
+                raise InvalidSpec(f"tests[{index}]: {bad}") from None
+            failures.append(failure)
+            time_left -= time_s
             if failures[-1] is not None and examination.spec.scoring == "all":
                 break
         return failures
@@ -119,12 +115,14 @@ def _refuse_bad_tests(spec: CodeSpec) -> None:
 
 def _score(program: Program, failures: list[Failure | None], spec: CodeSpec) -> Grade:
     breakdown = {f"test_{index}": float(failure is None) for index, failure in enumerate(failures)}
+    reward = sum(breakdown.values()) / len(spec.all_tests())
+    if unsteady := sum(failure.unsteady for failure in failures if failure):
+        breakdown["unsteady"] = float(unsteady)
     first = next(((index, failure) for index, failure in enumerate(failures) if failure), None)
     if first is None:
         return correct(Reason.PASSED, extracted=program.source, detail=program.rule, breakdown=breakdown)
     index, failure = first
     detail = f"test_{index}: {failure.detail}; program: {program.rule}"
-    reward = sum(breakdown.values()) / len(spec.all_tests())
     if spec.scoring == "fraction" and reward > 0:
         reason = Reason.PARTIALLY_PASSED
         return Grade(Outcome.PARTIAL, reason, reward, program.source, breakdown, detail)
