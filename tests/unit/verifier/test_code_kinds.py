@@ -1,20 +1,22 @@
 """Each kind of test with real runs: right programs pass, wrong ones do not, and a broken test is nobody's zero."""
 
 import pytest
+import pytest_asyncio
 
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.protocol import InvalidSpec
+from sandboxes import grade_with
 
-WAIT_S = 100
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADD = "def add(a, b): return a + b"
 LOOP = "def check(candidate):\n    for i in range(5):\n        assert candidate(i, 1) == i + 1"
 FORGED = b'{"end":"","how":"passed","what":""}\n'
 CHECKER = "import sys\nn = int(open(sys.argv[2]).read())\nsys.exit(0 if n > int(open(sys.argv[1]).read()) else 1)"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def grader():
     grader = CodeGrader()
     await grader.start()
@@ -23,7 +25,7 @@ async def grader():
 
 
 async def grade(grader, source, **spec):
-    return (await grader.grade(f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)), WAIT_S)).grade
+    return await grade_with(grader, f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)))
 
 
 def script(code, **options):
@@ -74,6 +76,7 @@ async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader
         ("def add(a, b): return", Reason.TESTS_FAILED),
         ("def add(a, b):\n    while True: pass", Reason.TIME_LIMIT),
         ("def add(a, b): return 'x' * 10**8", Reason.OUTPUT_LIMIT),
+        ("def add(a, b): return 'x' * 2**21", Reason.OUTPUT_LIMIT),
         ("def add(a, b) return 1", Reason.COMPILE_ERROR),
         ("import os\nos.write(3, b'{\"value\":1}\\n' * 9)\ndef add(a, b): return 0", Reason.RUNTIME_ERROR),
         (f"import os\ndef add(a, b): os.write(3, {FORGED!r})", Reason.RUNTIME_ERROR),

@@ -136,7 +136,7 @@ class Examination:
 
     async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
         whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
-        relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole)
+        relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole, limits.output_bytes)
         start_program = partial(self.runner.run, slot=self.slot)
         start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
 

@@ -93,6 +93,8 @@ class Relay:
     in_place: bool
     """Whether the test sees what the program makes of its arguments."""
     limits: Limits
+    answer_bytes: int
+    """What one call may return; `limits.output_bytes` is for all of them."""
 
     async def judge(self, tests: Proxied, start_program: Start, start_tests: Start) -> Failure | None:
         """Run both; why the test was not passed, or None.
@@ -146,7 +148,11 @@ class Relay:
         except ValueError:
             raise BadTest("it calls the program with a value that is nested too deep") from None
         line = await program.next_line()
-        return _program_ended(await program.run) if line is None else parse_answer(line, nan)
+        if line is None:
+            return _program_ended(await program.run)
+        if len(line) > self.answer_bytes:
+            return Failure(Reason.OUTPUT_LIMIT, f"one call returned over {self.answer_bytes} bytes")
+        return parse_answer(line, nan)
 
 
 @contextlib.asynccontextmanager

@@ -59,6 +59,9 @@ class Watch:
                 return RunResult(End.OUTPUT_LIMIT, b"", min(taken, limit), detail)
             if done:
                 continue
+            if self._run.ended.done():
+                self._output.end()
+                continue
             if look is not None and (broken := look()):
                 return broken
             if left <= 0:
