@@ -21,7 +21,7 @@ _TAGS: dict[str, frozenset[str]] = {
 """Language -> what people write after the fence."""
 
 
-_FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+$", re.MULTILINE)
+_FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+(?:#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ def restrict(version: int, *, readable: list[str], devices: list[str], writable:
     attributes = struct.pack("=QQQ", every_file_right, _TCP, _SCOPED)
     ruleset = _create(attributes[: 24 if version >= _SCOPES else 16 if version >= 4 else 8])
     try:
-        for path in [*readable, *(f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF)]:
+        of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF)
+        for path in [*readable, *filter(os.path.exists, of_itself)]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in devices:
             _allow(ruleset, path, (_READ_FILE | _WRITE_FILE) & every_file_right)
