@@ -16,6 +16,7 @@ from rlvr.verifier.code.judging.failure import Failure, broken_run, failed
 from rlvr.verifier.code.judging.output import same_output
 from rlvr.verifier.code.judging.plan import Proxied, plan
 from rlvr.verifier.code.judging.values import same_value
+from rlvr.verifier.code.metering import metered_run
 from rlvr.verifier.code.relay import ProgramKilled, Relay
 from rlvr.verifier.code.runner import (
     ENTRY,
@@ -123,8 +124,8 @@ class Examination:
     async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
         whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
         relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole)
-        start_program = partial(self.runner.run, slot=self.slot)
-        start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
+        start_program = partial(self._run_once, slot=self.slot)
+        start_tests = partial(self._run_once, slot=self.runner.beside(self.slot))
 
         async def judge() -> Failure | None:
             return await relay.judge(tests, start_program, start_tests)
@@ -139,10 +140,13 @@ class Examination:
     async def _run(self, job: Job, limits: Limits) -> RunResult:
         """Run a job, and once more if that may have failed through no fault of the candidate's."""
         with suppress(RunnerUnavailable):
-            result = await self.runner.run(job, limits, self.slot)
+            result = await self._run_once(job, limits, self.slot)
             if result.end is not End.KILLED:
                 return result
-        return await self.runner.run(job, limits, self.slot)
+        return await self._run_once(job, limits, self.slot)
+
+    async def _run_once(self, job: Job, limits: Limits, slot: int) -> RunResult:
+        return await metered_run(self.runner, self.spec.language, job, limits, slot=slot)
 
     @property
     def _files(self) -> dict[str, bytes]:

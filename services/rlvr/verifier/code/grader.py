@@ -6,6 +6,7 @@ import time
 from platform import python_version
 from typing import Any
 
+from rlvr.core import metrics
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.examine import Examination, plan_of
 from rlvr.verifier.code.extract import NoProgram, Program, extract_program
@@ -45,6 +46,7 @@ class CodeGrader:
         """Raises RuntimeError if this host cannot isolate a program."""
         if self._runner is None:
             self._runner = await start_runner(self._settings)
+        metrics.SANDBOX_SLOTS.labels(self.describe()["tier"]).set(self._settings.concurrency)
 
     async def close(self) -> None:
         """Kill and reap everything."""
@@ -52,16 +54,18 @@ class CodeGrader:
             await self._runner.close()
 
     def describe(self) -> dict[str, Any]:
-        """Languages, and the isolation in force."""
+        """Languages, how many programs run at a time, and the isolation in force."""
         isolation = self._runner.describe() if self._runner is not None else {"tier": None, "isolation": []}
-        return {"languages": ["python"], "python": python_version(), **isolation}
+        settings = self._settings
+        runs = {"concurrency": settings.concurrency, "max_queue": settings.max_queue}
+        return {"languages": ["python"], "python": python_version(), **runs, **isolation}
 
-    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float) -> Graded:
+    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float, *, patient: bool = False) -> Graded:
         """Grade one completion; see `AsyncGrader`.
 
         Raises:
             InvalidSpec: there are no tests.
-            Overloaded: too many programs wait.
+            Overloaded: too many programs wait, and the caller is not `patient`.
         """
         _refuse_bad_tests(spec)
         program = extract_program(completion, spec.language, spec.entry_point, spec.blocks)
@@ -74,7 +78,7 @@ class CodeGrader:
         queue_s = 0.0
         try:
             runner = self.runner
-            async with runner.slot(timeout_s) as slot:
+            async with runner.slot(timeout_s, patient=patient) as slot:
                 queue_s = time.monotonic() - asked
                 source = f"{spec.preamble}\n{program.source}" if spec.preamble else program.source
                 examination = Examination(source, spec, runner, slot, self._settings)

@@ -147,12 +147,12 @@ class Runner(Protocol):
         """
         ...
 
-    def slot(self, timeout_s: float) -> AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> AbstractAsyncContextManager[int]:
         """The right to run jobs, one after the other, for as long as the block lasts.
 
         Raises:
             NoSlot: its turn did not come within `timeout_s`.
-            Overloaded: too many wait.
+            Overloaded: too many wait, and the caller is not `patient`.
         """
         ...
 

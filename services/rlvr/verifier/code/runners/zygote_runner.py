@@ -75,9 +75,9 @@ class ZygoteRunner:
         isolation += ["cgroup"] if self._has_cgroups else []
         return {"tier": self.tier, "isolation": isolation}
 
-    def slot(self, timeout_s: float) -> contextlib.AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> contextlib.AbstractAsyncContextManager[int]:
         """The right to run jobs one after the other (see `Runner.slot`)."""
-        return self._slots.take(timeout_s)
+        return self._slots.take(timeout_s, patient=patient)
 
     def beside(self, slot: int) -> int:
         """A second place (see `Runner.beside`): a zygote of its own, started when it is first needed."""
