@@ -171,6 +171,15 @@ async def test_a_caller_who_leaves_cancels_its_items(serve: Any, verifier: Any, 
     await until(lambda: verifier.cancelled == 1)
 
 
+async def test_a_caller_who_leaves_is_noticed_while_its_lines_wait_for_verifiers(serve: Any, verifier: Any) -> None:
+    client = await serve(max_items_in_flight=2)
+    items = [{**item("hang", f"{number}"), "spec": {"answer": "x" * 1_000}} for number in range(1_000)]
+    asking = asyncio.create_task(batch(client, items, ndjson=True))
+    await until(lambda: verifier.in_hand == 2)
+    asking.cancel()
+    await until(lambda: verifier.cancelled > 0 and verifier.in_hand == 0)
+
+
 def num_left() -> float:
     labels = {"route": "/v1/verify", "code": "499"}
     return REGISTRY.get_sample_value("rlvr_http_request_duration_seconds_count", labels) or 0.0
