@@ -126,16 +126,24 @@ def leftovers() -> dict[str, set[str]]:
     """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
     processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
     for process in psutil.process_iter(["cmdline", "name"]):
-        if _SOURCE_ROOT in (process.info["cmdline"] or ()):
+        if _SOURCE_ROOT in (process.info["cmdline"] or ()) and _is_an_orphan(process):
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,
         "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")},
         "cgroups": {str(path) for path in _CGROUPS.glob(f"**/rlvr-{os.getpid()}-*")},
         "shared memory": {str(path) for path in Path("/dev/shm").iterdir() if _is_a_candidates(path)} | _ipc_objects(),
-        "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
+        # Below /tmp we mount nothing, and container engines that others have started do.
+        "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if " /tmp/" not in line},
         "descriptors": {str(psutil.Process().num_fds())},
     }
+
+
+def _is_an_orphan(process: psutil.Process) -> bool:
+    """Whether nothing is above it but what zygotes fork, and init: else it is another room's, at work beside us."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return all(parent.pid == 1 or _SOURCE_ROOT in parent.cmdline() for parent in process.parents())
+    return False
 
 
 def _is_a_candidates(path: Path) -> bool:

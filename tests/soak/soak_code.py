@@ -27,7 +27,7 @@ from sandboxes import leftovers, new_leftovers, settled, started
 
 NUM_ASKERS = 8
 NUM_ROWS = 20
-WARM_SHARE = 0.1
+WARM_SHARE = 0.25
 """Of the runs, after which nothing may grow any more."""
 MAX_GROWTH = {"room_mb": 16, "zygote_mb": 8, "room_fds": 4, "zygote_fds": 2, "zygote_mounts": 0, "pid_ns": 200}
 """Column -> by how much the last row may be over the first warm one; a thing lost in each run would be over it."""
@@ -46,7 +46,7 @@ class Held:
     zygote_fds: int
     """Of the zygote with most."""
     zygote_mounts: int
-    """Mounts that the zygote with most sees."""
+    """Mounts that the zygote with most sees in a mount namespace of its own."""
     pid_ns: int
     net_ns: int
     """Namespaces that the kernel holds for everyone on this host; 0 where it does not say."""
@@ -63,7 +63,7 @@ def held(grader: CodeGrader) -> Held:
         host_free_mb=round(psutil.virtual_memory().available / 2**20),
         room_fds=room.num_fds(),
         zygote_fds=max((_count(f"/proc/{zygote.pid}/fd") for zygote in zygotes), default=0),
-        zygote_mounts=max((_lines(f"/proc/{zygote.pid}/mountinfo") for zygote in zygotes), default=0),
+        zygote_mounts=max((_mounts(zygote.pid) for zygote in zygotes), default=0),
         pid_ns=namespaces.get("pid_namespace", 0),
         net_ns=namespaces.get("net_namespace", 0),
     )
@@ -82,9 +82,11 @@ def _count(folder: str) -> int:
     return 0
 
 
-def _lines(file: str) -> int:
+def _mounts(pid: int) -> int:
+    """What a process sees mounted, if it sees other than we do."""
     with contextlib.suppress(OSError):
-        return len(Path(file).read_text().splitlines())
+        if Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink():
+            return len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
     return 0
 
 
