@@ -17,6 +17,13 @@ from rlvr.embedded import platform_file
 from rlvr.embedded.ports import free_ports
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting a platform is a part of the first test that needs it, and takes its time where cores are shared."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="module")
 def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform]:
     """Starts platforms; `env` adds settings. Those that still run at the end of the module are stopped."""
@@ -52,7 +59,7 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform
         platform = RunningPlatform(home, launcher)
         started.append(platform)
         wait_until(
-            lambda: platform_file.path_in(home).exists() or launcher.poll() is not None, "the platform is ready", 100
+            lambda: platform_file.path_in(home).exists() or launcher.poll() is not None, "the platform is ready", 240
         )
         assert launcher.poll() is None, launcher.communicate()[0]
         return platform
