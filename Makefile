@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make setup: $(PYTHON) has no venv; try apt-get install python3-venv" >&2; exit 1; }
 	@echo "make setup: installing into $(VENV); torch first, this takes a few minutes"
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt torch uv
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[embedded,dev,fuzz]'
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[embedded,dev,fuzz]'
 	@touch $@
 
 up: setup  ## Run the platform on this machine until Ctrl-C
