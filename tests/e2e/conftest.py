@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from launched import RunningPlatform, StartPlatform, wait_until
-from rlvr.embedded import platform_file
+from rlvr.embedded import child, platform_file
 from rlvr.embedded.ports import free_ports
 
 
@@ -48,7 +48,10 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform
         [port] = free_ports(1)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("RLVR_")}
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(home), "--port", str(port)],
+            # It dies with this process, which is not always let clean up.
+            child.command(
+                [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(home), "--port", str(port)]
+            ),
             env={**clean, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
