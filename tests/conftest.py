@@ -32,36 +32,28 @@ hypothesis.settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-STREAMS = {
-    "tests/e2e/": "platforms",
-    "tests/integration/": "platforms",
-    "tests/unit/verifier/test_code_": "sandboxes",
-}
-"""Tests that run one after the other even where tests run side by side (`pytest -n 2`), by how their node id begins:
-those that start whole platforms share them, and candidates of two sandboxes would share the limits of their users.
-Every other file is a stream of its own."""
+HEAVY = ("tests/e2e/", "tests/unit/verifier/test_code_")
+"""How the node ids of the tests begin that run one after the other even where tests run side by side (`pytest -n 2`):
+those that start whole platforms share one, and a program that must be stopped after a second of a core cannot be told
+from a host that is too busy while another test sets off a fork bomb. Every other file is a stream of its own."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Streams go to whichever process is free; the long ones first, so that no process ends long after the other."""
+    """Whichever process is free takes the next stream of tests."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Streams(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return next((stream for start, stream in STREAMS.items() if nodeid.startswith(start)), file)
+            return "heavy" if nodeid.startswith(HEAVY) else nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False
     return Streams(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long is started first."""
-    starts = list(STREAMS)
-    items.sort(
-        key=lambda item: next((n for n, start in enumerate(starts) if item.nodeid.startswith(start)), len(starts))
-    )
+    """What takes longest is started first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(HEAVY))
 
 
 @pytest.fixture(scope="session")
