@@ -124,9 +124,12 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
 
 def leftovers() -> dict[str, set[str]]:
     """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
-    processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
-    for process in psutil.process_iter(["cmdline", "name"]):
-        if _SOURCE_ROOT in (process.info["cmdline"] or ()) and _is_an_orphan(process):
+    this = psutil.Process()
+    processes = {f"{child.pid} {child.name()}" for child in this.children(recursive=True)}
+    # Orphans of ours too, which went to one of those above us; what has another parent is another test process's.
+    above = {this.pid, *(process.pid for process in this.parents())}
+    for process in psutil.process_iter(["cmdline", "name", "ppid"]):
+        if _SOURCE_ROOT in (process.info["cmdline"] or ()) and process.info["ppid"] in above:
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,
@@ -137,13 +140,6 @@ def leftovers() -> dict[str, set[str]]:
         "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if " /tmp/" not in line},
         "descriptors": {str(psutil.Process().num_fds())},
     }
-
-
-def _is_an_orphan(process: psutil.Process) -> bool:
-    """Whether nothing is above it but what zygotes fork, and init: else it is another room's, at work beside us."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return all(parent.pid == 1 or _SOURCE_ROOT in parent.cmdline() for parent in process.parents())
-    return False
 
 
 def _is_a_candidates(path: Path) -> bool:
