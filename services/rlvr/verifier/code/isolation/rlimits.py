@@ -5,18 +5,22 @@ from __future__ import annotations
 import resource
 
 
-def set_limits(*, cpu_s: int, memory_mb: int, file_mb: int, processes: int) -> None:
+def set_limits(
+    *, cpu_s: int, memory_mb: int, address_space: bool, stack_mb: int, scratch_mb: int, processes: int
+) -> None:
     """Lower this process's limits for good; `processes` counts per user and user namespace.
+
+    `address_space`: whether `memory_mb` counts all that a process maps, or only what is private and can be written to.
 
     A limit that the host has set lower already stays as it is.
     """
     for limit, value in {
         resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_AS: memory_mb * 2**20,
-        resource.RLIMIT_FSIZE: file_mb * 2**20,
+        resource.RLIMIT_AS if address_space else resource.RLIMIT_DATA: memory_mb * 2**20,
+        resource.RLIMIT_FSIZE: scratch_mb * 2**20,
         resource.RLIMIT_NPROC: processes,
         resource.RLIMIT_NOFILE: 256,
-        resource.RLIMIT_STACK: 8 * 2**20,
+        resource.RLIMIT_STACK: stack_mb * 2**20,
         resource.RLIMIT_SIGPENDING: 256,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MSGQUEUE: 0,
