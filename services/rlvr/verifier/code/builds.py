@@ -91,7 +91,7 @@ class Builds:
             settings.time_s,
             settings.memory_mb + language.overhead_mb,
             settings.artefact_mb * 2**20 + HEAD_BYTES + DIAGNOSTICS_BYTES,
-            address_space=language.address_space,
+            reserved_mb=language.reserved_mb,
             stack_mb=_STACK_MB,
             processes=settings.processes,
             scratch_mb=settings.scratch_mb,

@@ -27,10 +27,10 @@ class CodeGrader:
     spec = CodeSpec
 
     def __init__(self, settings: CodeSettings | None = None, runner: Runner | None = None) -> None:
-        """`runner` is a started one to use instead of that which the settings name."""
+        """`runner` is a started one to use instead of that which the settings name; until `start`, for Python only."""
         self._settings = settings or CodeSettings()
         self._runner = runner
-        self._programs: Programs | None = None
+        self._programs = Programs(runner, self._settings, {}) if runner is not None else None
 
     @property
     def runner(self) -> Runner:

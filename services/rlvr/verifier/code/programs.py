@@ -78,7 +78,7 @@ class Executable:
         granted = replace(
             limits,
             memory_mb=limits.memory_mb + language.overhead_mb,
-            address_space=language.address_space,
+            reserved_mb=language.reserved_mb,
             stack_mb=language.stack_mb,
             processes=self.settings.processes + language.processes,
             scratch_mb=self.settings.scratch_mb + math.ceil(sum(map(len, self.files.values())) / 2**20),
@@ -202,5 +202,5 @@ class Programs:
 
     def _check_there(self, language: str) -> None:
         if language not in self._toolchains:
-            there = ", ".join(self.describe())
-            raise RunnerUnavailable(f"this host cannot run {language}: {self._missing[language]}; it has {there}")
+            why, there = self._missing.get(language, "it is not started"), ", ".join(self.describe())
+            raise RunnerUnavailable(f"this host cannot run {language}: {why}; it has {there}")

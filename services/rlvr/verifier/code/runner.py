@@ -124,9 +124,9 @@ class Limits:
     memory_mb: int
     output_bytes: int
     """Standard output of `Stdio` and `Exec`, answers of the others."""
-    address_space: bool = True
-    """Whether `memory_mb` bounds the address space of each process too; else it is the private memory that they can
-    write to, for run times that reserve more than they use."""
+    reserved_mb: int | None = None
+    """None: `memory_mb` bounds the address space of each process too. Else, for run times that map more than they use,
+    no process may have more private memory that it can write to than `memory_mb` and this."""
     stack_mb: int = 8
     processes: int | None = None
     """Processes and threads; None for as many as the settings say, and so with the next."""

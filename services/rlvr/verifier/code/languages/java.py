@@ -51,7 +51,7 @@ JAVA = External(
     ),
     run="""{java} -Xshare:auto -XX:+UseSerialGC -XX:-UsePerfData -XX:-UseContainerSupport -Xmx{memory_mb}m -Xss64m
         -Dfile.encoding=UTF-8 -cp {made} {entry}""",
-    address_space=False,
+    reserved_mb=2048,  # of each thread its whole stack
     overhead_mb=192,
     processes=32,
     hello='public class Main {\n    public static void main(String[] args) { System.out.println("ready"); }\n}\n',

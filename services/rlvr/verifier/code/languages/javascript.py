@@ -19,7 +19,7 @@ JAVASCRIPT = External(
     version="{node} --version",
     source_file=_source_file,
     run="{node} --max-old-space-size={memory_mb} {source}",
-    address_space=False,
+    reserved_mb=64,
     overhead_mb=128,
     processes=16,
     hello='console.log("ready")\n',

@@ -38,6 +38,8 @@ class External(Language):
     system's are."""
     shows: tuple[str, ...] = ()
     """Globs of other folders that the tools or programs read and candidates may."""
+    cache: str = ""
+    """Folder of the room's own that `prepare` fills, if need be, and candidates may read; empty if there is none."""
     version: str
     """Command; the first number with a dot in its output is the version."""
     source_file: Callable[[str], str]
@@ -51,8 +53,8 @@ class External(Language):
     """Commands, one after the other; none where there is nothing to compile."""
     run: str
     env: Mapping[str, str] = field(default_factory=dict)
-    address_space: bool = True
-    """Whether its processes can be held by a bound on their address space (see `runner.Limits`)."""
+    reserved_mb: int | None = None
+    """None if a bound on the address space suits its processes; else see `runner.Limits`."""
     overhead_mb: int = 0
     """Memory that the language's own run time takes; granted beside the program's."""
     processes: int = 0

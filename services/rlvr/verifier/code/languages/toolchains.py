@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,9 +38,23 @@ def find_toolchain(language: External, folders: Iterable[Path] = ()) -> Toolchai
         if not any(Path(path).is_relative_to(folder) for folder in shown):
             return f"{path} is in no folder that candidates see; name one in toolchain_folders"
         tools[name] = path
-    more = [path for pattern in language.shows for path in _below("/", pattern[1:]) or [pattern]]
+    more = [path for pattern in language.shows for path in _below("/", pattern[1:])]
+    if language.cache:
+        try:
+            _make_own(Path(language.cache))
+        except OSError as failure:
+            return str(failure)
+        more.append(language.cache)
     more += [home] if home and not any(Path(home).is_relative_to(folder) for folder in SYSTEM_FOLDERS) else []
     return Toolchain(language, tools, home, tuple(more))
+
+
+def _make_own(folder: Path) -> None:
+    """Make a folder that others may read, unless it is there and only this user can write to it. Raises OSError."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022 or not stat.S_ISDIR(found.st_mode):
+        raise PermissionError(f"{folder} is not a folder that only this user can write to")
 
 
 def _home(command: list[str]) -> str:

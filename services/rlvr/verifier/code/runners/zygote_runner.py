@@ -169,12 +169,12 @@ class ZygoteRunner:
 
         return await watch.result(look, _LOOK_EVERY_S)
 
-    def _rlimits(self, limits: Limits) -> dict[str, int]:
+    def _rlimits(self, limits: Limits) -> dict[str, Any]:
         """See `isolation.rlimits`."""
         return {
             "cpu_s": math.ceil(limits.time_s) + 1,
             "memory_mb": limits.memory_mb,
-            "address_space": limits.address_space,
+            "reserved_mb": limits.reserved_mb,
             "stack_mb": limits.stack_mb,
             "scratch_mb": limits.scratch_mb or self._settings.scratch_mb,
             "processes": limits.processes or self._settings.processes,
