@@ -19,6 +19,7 @@ JAVASCRIPT = External(
     version="{node} --version",
     source_file=_source_file,
     run="{node} --max-old-space-size={memory_mb} {source}",
+    env={"OPENSSL_CONF": "/dev/null"},  # Node.js does not start where it may not read the host's
     reserved_mb=64,
     overhead_mb=128,
     processes=16,
