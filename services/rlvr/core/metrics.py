@@ -28,8 +28,8 @@ SANDBOX_WAITING = Gauge("rlvr_sandbox_waiting", "Programs that wait for a slot."
 SANDBOX_REFUSED = Counter("rlvr_sandbox_refused_total", "Programs refused because too many wait.")
 SANDBOX_RUNS = Counter("rlvr_sandbox_runs_total", "Runs of a program on one test, by how they ended.", ["tier", "end"])
 SANDBOX_RUN_SECONDS = Histogram(
-    "rlvr_sandbox_run_seconds", "One run, from its slot's sandbox to the last of its processes.",
-    ["tier", "language"], buckets=_FAST,
+    "rlvr_sandbox_run_seconds", "One run, from its slot's sandbox to the last of its processes, by what was run.",
+    ["tier", "kind"], buckets=_FAST,
 )  # fmt: skip
 
 # Sampling
