@@ -11,8 +11,10 @@ import time
 import psutil
 import pytest
 
+from code_attack_rows import SECRET_CORES, UNDUMPABLE
 from rlvr.core.errors import Overloaded
 from rlvr.v1 import verifier_pb2 as pb
+from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.zygote_runner import FIRST_UID
 from rlvr.verifier.code.slots import Slots
 from rlvr.verifier.settings import VerifierSettings
@@ -191,6 +193,15 @@ async def test_many_busy_processes_are_no_excuse():
     async with started() as verification:
         verdict = await verification.verdict(item(source, time_limit_s=0.5), WAIT_S)
     assert verdict.reason in (pb.REASON_TIME_LIMIT, pb.REASON_RUNTIME_ERROR)
+
+
+async def test_without_cgroups_children_in_secret_are_no_excuse_and_memory_has_a_bound(monkeypatch):
+    monkeypatch.setattr(Cgroup, "create", lambda *_: None)
+    async with started() as verification:
+        verdict = await verification.verdict(item(SECRET_CORES, time_limit_s=1), WAIT_S)
+        assert why(verdict) == "late"
+        verdict = await verification.verdict(item(UNDUMPABLE, time_limit_s=10), WAIT_S)
+        assert verdict.reason == pb.REASON_MEMORY_LIMIT
 
 
 async def test_a_program_killed_from_outside_is_run_once_more():

@@ -9,7 +9,7 @@ from typing import Any
 from rlvr.core import metrics
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.examine import Examination, plan_of
-from rlvr.verifier.code.extract import NoProgram, Program, extract_program
+from rlvr.verifier.code.extract import NoProgram, Program, extract_program, joined
 from rlvr.verifier.code.judging.assertions import BadTest
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.programs import Programs, find_toolchains, folders_of
@@ -95,7 +95,7 @@ class CodeGrader:
     async def _failures_of(self, source: str, spec: CodeSpec, runner: Runner, slot: int) -> list[Failure | None]:
         if self._programs is None:
             raise RunnerUnavailable("the code verifier is not started")
-        source = f"{spec.preamble}\n{source}" if spec.preamble else source
+        source = joined([spec.preamble, source]) if spec.preamble else source
         files = {name: text.encode("utf-8", "surrogatepass") for name, text in spec.files.items()}
         program = await self._programs.prepare(spec.language, source, files, slot)
         if isinstance(program, Failure):
@@ -109,16 +109,12 @@ class CodeGrader:
         failures: list[Failure | None] = []
         time_left = self._settings.total_time_s
         for index, test in enumerate(examination.spec.all_tests()):
-            if time_left <= 0:
-                limit = self._settings.total_time_s
-                failures.append(Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
-            else:
-                try:
-                    failure, time_s = await examination.examine(test, time_left)
-                except BadTest as bad:
-                    raise InvalidSpec(f"tests[{index}]: {bad}") from None
-                failures.append(failure)
-                time_left -= time_s
+            try:
+                failure, time_s = await examination.examine(test, time_left)
+            except BadTest as bad:
+                raise InvalidSpec(f"tests[{index}]: {bad}") from None
+            failures.append(failure)
+            time_left -= time_s
             if failures[-1] is not None and examination.spec.scoring == "all":
                 break
         return failures
@@ -139,12 +135,14 @@ def _refuse_bad_tests(spec: CodeSpec) -> None:
 
 def _score(program: Program, failures: list[Failure | None], spec: CodeSpec) -> Grade:
     breakdown = {f"test_{index}": float(failure is None) for index, failure in enumerate(failures)}
+    reward = sum(breakdown.values()) / len(spec.all_tests())
+    if unsteady := sum(failure.unsteady for failure in failures if failure):
+        breakdown["unsteady"] = float(unsteady)
     first = next(((index, failure) for index, failure in enumerate(failures) if failure), None)
     if first is None:
         return correct(Reason.PASSED, extracted=program.source, detail=program.rule, breakdown=breakdown)
     index, failure = first
     detail = f"test_{index}: {failure.detail}; program: {program.rule}"
-    reward = sum(breakdown.values()) / len(spec.all_tests())
     if spec.scoring == "fraction" and reward > 0:
         reason = Reason.PARTIALLY_PASSED
         return Grade(Outcome.PARTIAL, reason, reward, program.source, breakdown, detail)

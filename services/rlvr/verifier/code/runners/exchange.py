@@ -34,20 +34,31 @@ class Output:
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
 
-    def _read(self) -> None:
+    def end(self) -> None:
+        """Take what is in the pipe for all there is: nobody is left to write. It may yet be held open, by sockets that
+        hold each other, until the kernel finds them."""
+        while self._read() and not self.closed.done():
+            pass
+        if not self.closed.done():
+            self._loop.remove_reader(self._fd)
+            self.closed.set_result(b"".join(self._parts))
+
+    def _read(self) -> bool:
+        """Take one part; whether there was one, or the end."""
         try:
             part = os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         self._parts.append(part)
         self._size += len(part)
         if part and self._size <= self._cap:
             if self._line is not None:
                 self._line.heard(part)
-            return
+            return True
         self._loop.remove_reader(self._fd)
         if not self.closed.done():
             self.closed.set_result(b"".join(self._parts) if self._size <= self._cap else None)
+        return True
 
     def close(self) -> None:
         """Read no more."""

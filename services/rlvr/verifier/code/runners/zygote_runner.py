@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rlvr.verifier.code.isolation.process_tree import descendants
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.exchange import exchange
-from rlvr.verifier.code.runners.usage import memory_below
+from rlvr.verifier.code.runners.usage import memory_of
 from rlvr.verifier.code.runners.watch import Watch
 from rlvr.verifier.code.runners.zygote import Run, Zygote
 from rlvr.verifier.code.settings import CodeSettings
@@ -96,7 +97,8 @@ class ZygoteRunner:
             run = zygote.begin({"limits": self._rlimits(limits)} | place, passed.inside)
             passed.close_inside()
             try:
-                result = await self._watch(run, Watch(run, passed.output, limits, zygote.pid), zygote, limits, place)
+                watch = Watch(run, passed.output, limits, zygote.pid, zygote.cpu_s)
+                result = await self._watch(run, watch, zygote, limits, place)
             finally:
                 self._ending[slot] = asyncio.create_task(zygote.end(run))
                 await asyncio.shield(self._ending[slot])
@@ -160,12 +162,17 @@ class ZygoteRunner:
         except TimeoutError:
             raise RunnerUnavailable(f"the sandbox was not ready after {self._settings.startup_s:g} s") from None
 
-        scratch_mb = self._rlimits(limits)["scratch_mb"]
+        rlimits = self._rlimits(limits)
+        seen: set[int] = set()
 
         def look() -> RunResult | None:
-            if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
-                return RunResult(End.MEMORY_LIMIT, b"", 0.0, _over_memory(limits))
-            return self._look(place, scratch_mb)
+            if zygote.cgroup is None:
+                pids = descendants(zygote.pid)
+                seen.update(pids)
+                watch.forks_much = len(seen) > rlimits["processes"]
+                if memory_of(pids) > limits.memory_mb * 2**20:
+                    return RunResult(End.MEMORY_LIMIT, b"", 0.0, _over_memory(limits))
+            return self._look(place, rlimits["scratch_mb"])
 
         return await watch.result(look, _LOOK_EVERY_S)
 
