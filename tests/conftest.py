@@ -32,7 +32,7 @@ hypothesis.settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-HEAVY = ("tests/e2e/", "tests/unit/verifier/test_code_")
+HEAVY = ("tests/e2e/", "tests/integration/test_code_", "tests/unit/verifier/test_code_")
 """How the node ids of the tests begin that run one after the other even where tests run side by side (`pytest -n 2`):
 those that start whole platforms share one, and a program that must be stopped after a second of a core cannot be told
 from a host that is too busy while another test sets off a fork bomb. Every other file is a stream of its own."""
