@@ -158,7 +158,8 @@ class ZygoteRunner:
 
     async def _watch(self, run: Run, watch: Watch, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult:
         try:
-            await asyncio.wait_for(asyncio.shield(run.started), self._settings.startup_s)
+            async with asyncio.timeout(self._settings.startup_s):  # wait_for may lose a cancellation, before 3.12
+                await asyncio.shield(run.started)
         except TimeoutError:
             raise RunnerUnavailable(f"the sandbox was not ready after {self._settings.startup_s:g} s") from None
 
