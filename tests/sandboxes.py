@@ -158,7 +158,12 @@ def leftovers() -> dict[str, set[str]]:
     return {
         "processes": processes,
         "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")},
-        "cgroups": {str(path) for path in _CGROUPS.glob(f"**/rlvr-{os.getpid()}-*")},
+        "cgroups": {
+            f"{folder}/{name}"
+            for folder, names, _ in os.walk(_CGROUPS)  # which bears that others remove theirs meanwhile
+            for name in names
+            if name.startswith(f"rlvr-{os.getpid()}-")
+        },
         "shared memory": {str(path) for path in Path("/dev/shm").iterdir() if _is_a_candidates(path)} | _ipc_objects(),
         "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if _ROOTS.match(line)},
         "descriptors": {str(psutil.Process().num_fds())},

@@ -9,7 +9,7 @@ from typing import Literal
 from rlvr.verifier.code.languages.known import LANGUAGES
 from rlvr.verifier.text import after_reasoning, fenced_blocks
 
-_FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+$", re.MULTILINE)
+_FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+(?:#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

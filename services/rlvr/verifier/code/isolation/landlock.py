@@ -79,7 +79,8 @@ def restrict(version: int, *, readable: list[str], optional: list[str], devices:
     attributes = struct.pack("=QQQ", every_file_right, _TCP, _SCOPED)
     ruleset = _create(attributes[: 24 if version >= _SCOPES else 16 if version >= 4 else 8])
     try:
-        for path in [*readable, *(f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF)]:
+        of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF)
+        for path in [*readable, *filter(os.path.exists, of_itself)]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in optional:
             if os.access(path, os.R_OK | os.X_OK):
