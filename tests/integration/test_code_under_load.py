@@ -114,7 +114,7 @@ def message(source: str, spec: dict[str, Any] = FIVE) -> pb.VerifyItem:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 50
     while not condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
@@ -272,7 +272,7 @@ def test_the_metrics_tell_how_runs_ended(service: Service) -> None:
     text = httpx.get(service.metrics_url, trust_env=False).text
     assert re.search(r'^rlvr_sandbox_runs_total{end="exited",tier="\w+"} [1-9]', text, re.MULTILINE)
     assert re.search(r'^rlvr_sandbox_runs_total{end="stopped",tier="\w+"} [1-9]', text, re.MULTILINE)
-    assert re.search(r'^rlvr_sandbox_run_seconds_count{language="python",tier="\w+"} [1-9]', text, re.MULTILINE)
+    assert re.search(r'^rlvr_sandbox_run_seconds_count{kind="\w+",tier="\w+"} [1-9]', text, re.MULTILINE)
     assert service.gauge("rlvr_sandbox_slots") == 1
 
 
