@@ -7,15 +7,16 @@ import contextlib
 import math
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.exchange import exchange
-from rlvr.verifier.code.runners.usage import memory_below
+from rlvr.verifier.code.runners.usage import memory_below, usage_below
 from rlvr.verifier.code.runners.watch import Watch
-from rlvr.verifier.code.runners.zygote import Run, Zygote
+from rlvr.verifier.code.runners.zygote import Zygote
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.slots import Slots
 
@@ -91,15 +92,17 @@ class ZygoteRunner:
         owner = self._owner(slot)
         oom_kills = self._prepare_cgroup(zygote, limits)
         async with self._place(slot) as place, exchange(job, limits.output_bytes, owner) as passed:
-            run = zygote.begin(self._limits(limits) | place, passed.inside)
+            run = zygote.begin({"limits": rlimits(limits, self._settings)} | place, passed.inside)
             passed.close_inside()
             try:
-                result = await self._watch(run, Watch(run, passed.output, limits, zygote.pid), zygote, limits, place)
+                watch = Watch(run, passed.output, limits, partial(usage_below, zygote.pid))
+                await watch.started(self._settings.startup_s)
+                result = await watch.result(partial(self._broken_limit, zygote, limits, place), _LOOK_EVERY_S)
             finally:
                 self._ending[slot] = asyncio.create_task(zygote.end(run))
                 await asyncio.shield(self._ending[slot])
         if result.end is End.KILLED and zygote.cgroup is not None and zygote.cgroup.num_oom_kills() > oom_kills:
-            return RunResult(End.MEMORY_LIMIT, b"", result.time_s, _over_memory(limits))
+            return RunResult(End.MEMORY_LIMIT, b"", result.time_s, over_memory(limits))
         return result
 
     async def close(self) -> None:
@@ -150,30 +153,24 @@ class ZygoteRunner:
         except OSError as failure:
             raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
 
-    async def _watch(self, run: Run, watch: Watch, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult:
-        try:
-            await asyncio.wait_for(asyncio.shield(run.started), self._settings.startup_s)
-        except TimeoutError:
-            raise RunnerUnavailable(f"the sandbox was not ready after {self._settings.startup_s:g} s") from None
-
-        def look() -> RunResult | None:
-            if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
-                return RunResult(End.MEMORY_LIMIT, b"", 0.0, _over_memory(limits))
-            return self._look(place)
-
-        return await watch.result(look, _LOOK_EVERY_S)
-
-    def _limits(self, limits: Limits) -> dict[str, Any]:
-        rlimits = {
-            "cpu_s": math.ceil(limits.time_s) + 1,
-            "memory_mb": limits.memory_mb,
-            "file_mb": self._settings.scratch_mb,
-            "processes": self._settings.processes,
-        }
-        return {"limits": rlimits}
+    def _broken_limit(self, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult | None:
+        if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
+            return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
+        return self._look(place)
 
 
-def _over_memory(limits: Limits) -> str:
+def rlimits(limits: Limits, settings: CodeSettings) -> dict[str, int]:
+    """Resource limits of a run's processes (see `isolation.rlimits`)."""
+    return {
+        "cpu_s": math.ceil(limits.time_s) + 1,
+        "memory_mb": limits.memory_mb,
+        "file_mb": settings.scratch_mb,
+        "processes": settings.processes,
+    }
+
+
+def over_memory(limits: Limits) -> str:
+    """Detail of a run whose processes have taken more than they may."""
     return f"all processes together: over {limits.memory_mb} MB"
 
 
