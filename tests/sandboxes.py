@@ -16,6 +16,7 @@ import pytest
 import rlvr
 from rlvr.core.verdict import Grade
 from rlvr.verifier.code.grader import CodeGrader
+from rlvr.verifier.code.programs import find_toolchains, folders_of
 from rlvr.verifier.code.runner import Job, Limits, RunnerUnavailable, RunResult
 from rlvr.verifier.code.runners.jail import JailRunner
 from rlvr.verifier.code.runners.workspace import PREFIX
@@ -43,7 +44,10 @@ class UnprivilegedJail(JailRunner):
 
 @contextlib.asynccontextmanager
 async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
-    """A grader on a tier, which leaves nothing behind; where a user cannot read our interpreter, on the system's."""
+    """A grader on a tier, which leaves nothing behind; where a user cannot read our interpreter, on the system's.
+
+    For Python only, which starts faster, unless told otherwise.
+    """
     with nothing_left_behind():
         async with _started(tier, settings) as grader:
             yield grader
@@ -53,17 +57,19 @@ async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
 async def _started(tier: str, settings: dict[str, Any]) -> AsyncIterator[CodeGrader]:
     for python in (None, SYSTEM_PYTHON):
         named = "jail" if tier == "unprivileged_jail" else tier
-        chosen = CodeSettings(**({"python": python, "tier": named} | settings))
+        chosen = CodeSettings(**({"python": python, "tier": named, "languages": ()} | settings))
+        folders = folders_of(find_toolchains(chosen))
         try:
             if tier == "unprivileged_jail":
-                runner = UnprivilegedJail(chosen)
+                runner = UnprivilegedJail(chosen, folders)
                 await runner.start()
             else:
-                runner = await start_runner(chosen)
+                runner = await start_runner(chosen, folders)
         except (RuntimeError, RunnerUnavailable):
             continue
         grader = CodeGrader(chosen, runner)
         try:
+            await grader.start()
             yield grader
         finally:
             await grader.close()

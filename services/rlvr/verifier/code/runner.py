@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -87,11 +87,30 @@ class Tests:
 
 
 @dataclass(frozen=True, slots=True)
+class Exec:
+    """Execute a program that is among the job's files or on the host; the job itself has no source."""
+
+    argv: tuple[str, ...]
+    """The first is the program's path, absolute or below the working folder."""
+    stdin: bytes = b""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compile:
+    """Execute compilers one after the other, as long as they succeed, and answer with what they have made; the answer
+    is that of `zygote.builder`. The job has no source: what is compiled is among its files."""
+
+    commands: tuple[tuple[str, ...], ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of one program."""
 
     source: str
-    action: Stdio | Answers | Tests
+    action: Stdio | Answers | Tests | Exec | Compile
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Relative paths below the working folder, and their contents."""
 
@@ -104,7 +123,15 @@ class Limits:
     """From the moment its code may run; time in which it was ready to run and the host had no core does not count."""
     memory_mb: int
     output_bytes: int
-    """Standard output of `Stdio`, answers of the others."""
+    """Standard output of `Stdio` and `Exec`, answers of the others."""
+    reserved_mb: int | None = None
+    """None: `memory_mb` bounds the address space of each process too. Else, for run times that map more than they use,
+    no process may have more private memory that it can write to than `memory_mb` and this."""
+    stack_mb: int = 8
+    processes: int | None = None
+    """Processes and threads; None for as many as the settings say, and so with the next."""
+    scratch_mb: int | None = None
+    """Files in the working folder."""
 
 
 class End(StrEnum):
@@ -128,7 +155,7 @@ class RunResult:
 
     end: End
     output: bytes
-    """`Stdio`: standard output. Else whatever arrived on the result channel; see `judging.answers`."""
+    """`Stdio`, `Exec`: standard output. Else whatever arrived on the result channel; see `judging.answers`."""
     time_s: float = 0.0
     """What the run took of `Limits.time_s`."""
     detail: str = ""
@@ -175,6 +202,19 @@ class Runner(Protocol):
     async def close(self) -> None:
         """Kill and reap everything."""
         ...
+
+
+async def run_or_again(runner: Runner, job: Job, limits: Limits, slot: int) -> RunResult:
+    """Run a job, and once more if that may have failed through no fault of the candidate's.
+
+    Raises:
+        RunnerUnavailable: the sandbox failed twice.
+    """
+    with suppress(RunnerUnavailable):
+        result = await runner.run(job, limits, slot)
+        if result.end is not End.KILLED:
+            return result
+    return await runner.run(job, limits, slot)
 
 
 def frame(message: Ask | Call | dict[str, Any]) -> bytes:

@@ -9,6 +9,24 @@ from typing import Literal
 from pydantic import Field
 
 from rlvr.core.settings import Block
+from rlvr.verifier.code.languages.known import Name
+
+
+class CompileSettings(Block):
+    """What the host grants to one compilation."""
+
+    time_s: float = Field(default=30.0, gt=0)
+    """By the parent's clock, as a candidate's."""
+    memory_mb: int = Field(default=2048, ge=256)
+    """Memory of one compiler."""
+    artefact_mb: int = Field(default=64, ge=1)
+    """Size of what is compiled."""
+    scratch_mb: int = Field(default=256, ge=1)
+    """Files that compilers may write on their way."""
+    processes: int = Field(default=64, ge=1)
+    """Processes and threads."""
+    cache_mb: int = Field(default=512, ge=0)
+    """Compiled programs that are kept for the next test or trace that needs them."""
 
 
 class DockerSettings(Block):
@@ -21,8 +39,8 @@ class DockerSettings(Block):
     python: str = "python3"
     """Interpreter in the image."""
     runtime: str = "auto"
-    """OCI runtime of the containers; `auto` is gVisor's `runsc` where the engine has it and it works, else the engine's
-    own choice."""
+    """OCI runtime of the containers; `default` is the engine's own choice, and `auto` gVisor's `runsc` where the engine
+    has it and it works."""
     cpus: float = Field(default=1.0, gt=0)
     """Cores that a container may use at a time."""
     memory_mb: int = Field(default=4608, ge=256)
@@ -61,6 +79,12 @@ class CodeSettings(Block):
     """Processes and threads of one run."""
     scratch_mb: int = Field(default=64, ge=1)
     """Files a run may write in its working folder."""
+    compile: CompileSettings = CompileSettings()
+    languages: tuple[Name, ...] | None = None
+    """Languages that are offered beside Python; None for each whose tool chain is on this host."""
+    toolchain_folders: tuple[Path, ...] = ()
+    """Folders that hold tool chains, e.g. /opt/java/openjdk; candidates may read them. The system's (/usr, /bin, /lib)
+    and those that rustc and go say they live in need no mention."""
     python: Path | None = None
     """Interpreter of the candidates; None is our own. Its site-packages are not importable."""
     startup_s: float = Field(default=15.0, gt=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rlvr.core.telemetry import get_logger
 from rlvr.verifier.code.runner import Runner, RunnerUnavailable
 from rlvr.verifier.code.runners.box_runner import BoxRunner
@@ -27,15 +29,17 @@ _ADVICE = (
 )
 
 
-async def start_runner(settings: CodeSettings) -> Runner:
+async def start_runner(settings: CodeSettings, toolchains: Sequence[str] = ()) -> Runner:
     """The runner of the tier that the settings ask for, or of the best that works here, started.
+
+    `toolchains`: folders that candidates may read besides the system's.
 
     Raises:
         RuntimeError: there is none; the message says what was tried and what can be done.
     """
     failures = []
     for tier in _ISOLATING if settings.tier == "best" else (settings.tier,):
-        runner = _TIERS[tier](settings)
+        runner = _TIERS[tier](settings, toolchains)
         try:
             await runner.start()
         except RunnerUnavailable as unavailable:

@@ -49,12 +49,12 @@ def scope_signals() -> None:
         os.close(ruleset)
 
 
-def restrict(version: int, *, readable: list[str], devices: list[str], writable: str) -> None:
+def restrict(version: int, *, readable: list[str], optional: list[str], devices: list[str], writable: str) -> None:
     """Leave this process and what it starts only these, and no TCP; needs no_new_privs.
 
-    `readable`: folders whose files may be read and executed; `devices`: files to read and write; `writable`: a
-    folder to use as one likes, except for sockets and device files. A process sees its own part of /proc, and
-    its children see their parent's.
+    `readable`: folders whose files may be read and executed; `optional`: the same, where this user can reach them;
+    `devices`: files to read and write; `writable`: a folder to use as one likes, except for sockets and device files.
+    A process sees its own part of /proc, and its children see their parent's.
 
     Raises:
         OSError: Landlock is not available, or a path is not there.
@@ -65,6 +65,9 @@ def restrict(version: int, *, readable: list[str], devices: list[str], writable:
     try:
         for path in [*readable, f"/proc/{os.getpid()}"]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
+        for path in optional:
+            if os.access(path, os.R_OK | os.X_OK):
+                _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in devices:
             _allow(ruleset, path, (_READ_FILE | _WRITE_FILE) & every_file_right)
         _allow(ruleset, writable, every_file_right & ~(_MAKE_CHAR | _MAKE_SOCK | _MAKE_BLOCK | _IOCTL_DEV))

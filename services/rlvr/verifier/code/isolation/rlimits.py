@@ -7,18 +7,23 @@ import resource
 _FIXED_IN_GVISOR = (resource.RLIMIT_SIGPENDING, resource.RLIMIT_MSGQUEUE)
 
 
-def set_limits(*, cpu_s: int, memory_mb: int, file_mb: int, processes: int) -> None:
+def set_limits(
+    *, cpu_s: int, memory_mb: int, reserved_mb: int | None, stack_mb: int, scratch_mb: int, processes: int
+) -> None:
     """Lower this process's limits for good; `processes` counts per user and user namespace.
+
+    `memory_mb` counts all that a process maps; or with `reserved_mb`, which is added to it, only what is private and
+    can be written to.
 
     A limit that the host has set lower already stays as it is.
     """
     for limit, value in {
         resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_AS: memory_mb * 2**20,
-        resource.RLIMIT_FSIZE: file_mb * 2**20,
+        resource.RLIMIT_AS if reserved_mb is None else resource.RLIMIT_DATA: (memory_mb + (reserved_mb or 0)) * 2**20,
+        resource.RLIMIT_FSIZE: scratch_mb * 2**20,
         resource.RLIMIT_NPROC: processes,
         resource.RLIMIT_NOFILE: 256,
-        resource.RLIMIT_STACK: 8 * 2**20,
+        resource.RLIMIT_STACK: stack_mb * 2**20,
         resource.RLIMIT_SIGPENDING: 256,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MSGQUEUE: 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,8 +28,10 @@ class BoxRunner:
     isolation: ClassVar[tuple[str, ...]]
     """What the tier consists of."""
 
-    def __init__(self, settings: CodeSettings) -> None:
+    def __init__(self, settings: CodeSettings, toolchains: Sequence[str] = ()) -> None:
+        """`toolchains`: folders that candidates may read besides the system's, where it is this host that they see."""
         self._settings = settings
+        self._toolchains = toolchains
         self._slots = Slots(settings.concurrency, settings.max_queue)
         self._pool: Pool | None = None
         self._running: set[Box] = set()
@@ -103,15 +106,15 @@ class BoxRunner:
 
     async def _watched(self, box: Box, job: Job, limits: Limits) -> RunResult:
         self._prepare(box, limits)
-        most = rlimits(limits, self._settings) | {"scratch_mb": self._settings.scratch_mb}
-        output = box.begin(job, most, limits.output_bytes)
+        output = box.begin(job, rlimits(limits, self._settings), limits.output_bytes)
         watch = Watch(box.run, output, limits, box.usage)
         await watch.started(self._settings.startup_s)
         return await watch.result(partial(self._broken_limit, box, limits), _LOOK_EVERY_S)
 
     def _broken_limit(self, box: Box, limits: Limits) -> RunResult | None:
         if box.is_full:
-            return RunResult(End.FAILED, b"", 0.0, f"over {self._settings.scratch_mb} MB of files, or too many")
+            scratch_mb = limits.scratch_mb or self._settings.scratch_mb
+            return RunResult(End.FAILED, b"", 0.0, f"over {scratch_mb} MB of files, or too many")
         if box.pid is not None and self._memory_mb(box) > limits.memory_mb:
             return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
         return None

@@ -8,7 +8,7 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ class DockerRunner(BoxRunner):
         "cpu_limit",
     )
 
-    def __init__(self, settings: CodeSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: CodeSettings, toolchains: Sequence[str] = ()) -> None:
+        super().__init__(settings, toolchains)
         self._engine = Engine(settings.docker.host, 8 + settings.concurrency)
         self._numbers = itertools.count(os.getpid())
         self._runtime: str | None = None
@@ -76,7 +76,7 @@ class DockerRunner(BoxRunner):
                     return
                 except RunnerUnavailable as unavailable:  # an engine may list what is not installed
                     log.info("no containers in gVisor", why=str(unavailable))
-            self._runtime = None if chosen == "auto" else chosen
+            self._runtime = None if chosen in ("auto", "default") else chosen
             await super().start()
             self._runtime_name = self._runtime or str(info.get("DefaultRuntime"))
         except BaseException:

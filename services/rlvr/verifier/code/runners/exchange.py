@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr.verifier.code.runner import Answers, Job, Line, RunnerUnavailable, Stdio, Tests, frame
+from rlvr.verifier.code.runner import Answers, Compile, Exec, Job, Line, RunnerUnavailable, Stdio, Tests, frame
 
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 _QUICK_BYTES = 2**20
@@ -127,6 +127,10 @@ def header_of(job: Job) -> bytes:
         header |= {"kind": "script", "argv": list(action.argv)}
     elif isinstance(action, Answers):
         header |= {"kind": "answers", "entry_point": action.entry_point, "setup": action.setup}
+    elif isinstance(action, Exec):
+        header |= {"kind": "exec", "argv": list(action.argv), "env": dict(action.env)}
+    elif isinstance(action, Compile):
+        header |= {"kind": "compile", "commands": [list(argv) for argv in action.commands], "env": dict(action.env)}
     else:
         header |= {"kind": "tests", "called": list(action.called), "nonce": action.nonce}
     return marshal.dumps(header)
@@ -143,8 +147,10 @@ def line_of(job: Job) -> Line | None:
 
 def input_of(job: Job) -> bytes:
     """All that the run reads, of a job without a line."""
-    if isinstance(job.action, Stdio):
+    if isinstance(job.action, Stdio | Exec):
         return job.action.stdin
+    if isinstance(job.action, Compile):
+        return b""
     assert isinstance(job.action, Answers) and isinstance(job.action.requests, tuple)
     return b"".join(map(frame, job.action.requests))
 

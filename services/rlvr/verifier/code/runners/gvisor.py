@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rlvr.verifier.code.runners.box import ENVIRONMENT, Box, Input, command
 from rlvr.verifier.code.runners.box_runner import BoxRunner
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.rooms import is_gone, this_room
+from rlvr.verifier.code.runners.zygote_runner import rlimits
 from rlvr.verifier.code.settings import CodeSettings
 
 PREFIX = "rlvr-gvisor-"
@@ -49,8 +51,8 @@ class GvisorRunner(BoxRunner):
     tier = "gvisor"
     isolation = ("gvisor_kernel", "no_network", "private_root", "read_only_root", "no_capabilities", "own_uid")
 
-    def __init__(self, settings: CodeSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: CodeSettings, toolchains: Sequence[str] = ()) -> None:
+        super().__init__(settings, toolchains)
         self._python = str(Path(settings.python or sys.executable).resolve())
         self._numbers = itertools.count()
         self._home: Path | None = None
@@ -72,7 +74,7 @@ class GvisorRunner(BoxRunner):
         try:
             (home / _ROOM).write_text(this_room())
             (home / "config.json").write_text(
-                json.dumps(_bundle(home / "root", self._python, self._settings.scratch_mb))
+                json.dumps(_bundle(home / "root", self._python, self._toolchains, self._settings.scratch_mb))
             )
             platform = [] if settings.platform is None else [f"--platform={settings.platform}"]
             self._runsc = [runsc, f"--root={home / _STATE}", *_FLAGS, *platform]
@@ -95,7 +97,7 @@ class GvisorRunner(BoxRunner):
 
     def _box(self) -> Box:
         assert self._home is not None
-        cgroup = Cgroup.create(f"{id(self):x}-{next(self._numbers)}", self._settings.processes + _OWN_PROCESSES)
+        cgroup = Cgroup.create(f"{id(self):x}-{next(self._numbers)}")
         self._has_cgroups = cgroup is not None
         return Sandbox(self._runsc, self._home, cgroup)
 
@@ -103,7 +105,9 @@ class GvisorRunner(BoxRunner):
         assert isinstance(box, Sandbox)
         if box.cgroup is not None:
             try:
-                box.cgroup.set_memory((limits.memory_mb + self._settings.scratch_mb + _OWN_MEMORY_MB) * 2**20)
+                granted = rlimits(limits, self._settings)
+                box.cgroup.set_processes(granted["processes"] + _OWN_PROCESSES)
+                box.cgroup.set_memory((limits.memory_mb + granted["scratch_mb"] + _OWN_MEMORY_MB) * 2**20)
             except OSError as failure:
                 raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
 
@@ -216,7 +220,7 @@ def sweep(runsc: str) -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _bundle(root: Path, python: str, scratch_mb: int) -> dict[str, Any]:
+def _bundle(root: Path, python: str, toolchains: Sequence[str], scratch_mb: int) -> dict[str, Any]:
     """The OCI configuration of every sandbox, on a root that is made for it: empty but for places to mount on."""
     mounts: list[dict[str, Any]] = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
@@ -230,8 +234,10 @@ def _bundle(root: Path, python: str, scratch_mb: int) -> dict[str, Any]:
     ]
     for mount in mounts:
         Path(f"{root}{mount['destination']}").mkdir(parents=True)
-    for folder in map(Path, shown_folders()):
+    for folder in map(Path, [*shown_folders(), *toolchains]):
         here = Path(f"{root}{folder}")
+        if here.exists():
+            continue
         if folder.is_symlink():
             here.symlink_to(folder.readlink())
         else:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,8 +40,10 @@ class ZygoteRunner:
     isolation: ClassVar[tuple[str, ...]]
     """What the tier consists of."""
 
-    def __init__(self, settings: CodeSettings) -> None:
+    def __init__(self, settings: CodeSettings, toolchains: Sequence[str] = ()) -> None:
+        """`toolchains`: folders that candidates may read besides the system's."""
         self._settings = settings
+        self._toolchains = list(toolchains)
         # Resolved, since a virtual environment's link may point to where the private root shows nothing.
         self._python = str(Path(settings.python or sys.executable).resolve())
         self._slots = Slots(settings.concurrency, settings.max_queue)
@@ -114,7 +116,7 @@ class ZygoteRunner:
 
     def _config(self, slot: int) -> dict[str, Any]:
         """What the slot's zygote has to know."""
-        raise NotImplementedError
+        return {"toolchains": self._toolchains}
 
     def _owner(self, slot: int) -> int | None:
         """User of the slot's candidates; None if they have to be this user."""
@@ -125,7 +127,7 @@ class ZygoteRunner:
         """What a run of this tier needs around it, as a part of its config."""
         yield {}
 
-    def _look(self, place: dict[str, Any]) -> RunResult | None:
+    def _look(self, place: dict[str, Any], scratch_mb: int) -> RunResult | None:
         """A limit that a run has broken which only a look from outside can tell."""
         return None
 
@@ -137,7 +139,7 @@ class ZygoteRunner:
         if zygote is None or not zygote.alive:
             if zygote is not None:
                 await zygote.close()
-            cgroup = Cgroup.create(f"{id(self):x}-{slot}", self._settings.processes + _OWN_PROCESSES)
+            cgroup = Cgroup.create(f"{id(self):x}-{slot}")
             settings = self._settings
             zygote = await Zygote.spawn(self._python, self.tier, self._config(slot), cgroup, settings.startup_s)
             self._zygotes[slot] = zygote
@@ -148,7 +150,9 @@ class ZygoteRunner:
         if zygote.cgroup is None:
             return 0
         try:
-            zygote.cgroup.set_memory((limits.memory_mb + self._settings.scratch_mb + _OWN_MEMORY_MB) * 2**20)
+            granted = rlimits(limits, self._settings)
+            zygote.cgroup.set_processes(granted["processes"] + _OWN_PROCESSES)
+            zygote.cgroup.set_memory((limits.memory_mb + granted["scratch_mb"] + _OWN_MEMORY_MB) * 2**20)
             return zygote.cgroup.num_oom_kills()
         except OSError as failure:
             raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
@@ -156,16 +160,18 @@ class ZygoteRunner:
     def _broken_limit(self, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult | None:
         if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
             return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
-        return self._look(place)
+        return self._look(place, rlimits(limits, self._settings)["scratch_mb"])
 
 
-def rlimits(limits: Limits, settings: CodeSettings) -> dict[str, int]:
+def rlimits(limits: Limits, settings: CodeSettings) -> dict[str, Any]:
     """Resource limits of a run's processes (see `isolation.rlimits`)."""
     return {
         "cpu_s": math.ceil(limits.time_s) + 1,
         "memory_mb": limits.memory_mb,
-        "file_mb": settings.scratch_mb,
-        "processes": settings.processes,
+        "reserved_mb": limits.reserved_mb,
+        "stack_mb": limits.stack_mb,
+        "scratch_mb": limits.scratch_mb or settings.scratch_mb,
+        "processes": limits.processes or settings.processes,
     }
 
 

@@ -63,7 +63,7 @@ def main() -> NoReturn:
     head = _receive_message()
     if head is None:
         os._exit(0)
-    most_bytes = head["limits"].pop("scratch_mb") * 2**20
+    most_bytes = head["limits"]["scratch_mb"] * 2**20
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
