@@ -22,7 +22,7 @@ import pytest_asyncio
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.spec import CodeSpec
-from sandboxes import ISOLATING, grade_with, leftovers, new_leftovers, run_with, settled, started
+from sandboxes import ALL_TIERS, grade_with, leftovers, new_leftovers, run_with, settled, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -250,7 +250,7 @@ def probe(name):
     return shared + (folder / f"{name}.py").read_text()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ISOLATING)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ALL_TIERS)
 async def grader(request):
     async with started(request.param, concurrency=1) as grader:
         yield grader
@@ -261,10 +261,10 @@ async def nothing_left_in(grader):
     """Fails unless what the block started is gone, and the zygote serves the next program as if it had not been."""
     await settled(grader)
     before = leftovers()
-    zygotes = dict(grader.runner._zygotes)
+    zygotes = dict(getattr(grader.runner, "_zygotes", {}))
     yield
     assert (await grade_with(grader, "def add(a, b): return a + b", ADD)).outcome is Outcome.CORRECT
-    assert grader.runner._zygotes == zygotes, "the zygote did not survive"
+    assert getattr(grader.runner, "_zygotes", {}) == zygotes, "the zygote did not survive"
     await settled(grader)
     deadline = time.monotonic() + 5
     while left := new_leftovers(before):

@@ -25,7 +25,7 @@ log = get_logger("code")
 
 LABEL = "rlvr.sandbox"
 """Label of our containers; its value is the room that started it (see `rooms`)."""
-_FIRST_UID, _NUM_UIDS = 62_000, 3000
+FIRST_BOX_UID, NUM_BOX_UIDS = 62_000, 3000
 """Users of candidates: another for each container, since the kernel counts processes and signals by user."""
 _MOST_PROCESSES = 512
 """Of a container; the run's own limit is a resource limit."""
@@ -132,7 +132,7 @@ class DockerRunner(BoxRunner):
 
     def _box(self) -> Box:
         settings = self._settings
-        uid = _FIRST_UID + next(self._numbers) % _NUM_UIDS
+        uid = FIRST_BOX_UID + next(self._numbers) % NUM_BOX_UIDS
         options = {
             "image": settings.docker.image,
             "command": command(settings.docker.python),

@@ -49,6 +49,11 @@ class Pool:
         removal.add_done_callback(self._leaving.discard)
         return removal
 
+    async def settled(self) -> None:
+        """Wait until all boxes are ready or broken, and what was given back is gone."""
+        while pending := {*self._leaving, *(task for task in self._boxes if not task.done())}:
+            await asyncio.wait(pending)
+
     async def close(self) -> None:
         """Remove all of them."""
         tasks, self._boxes = list(self._boxes), deque()
@@ -57,8 +62,7 @@ class Pool:
         for found in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(found, Box):
                 self.give_back(found)
-        while self._leaving:
-            await asyncio.gather(*self._leaving, return_exceptions=True)
+        await self.settled()
 
     def _drop_broken(self) -> None:
         for task in [task for task in self._boxes if task.done()]:

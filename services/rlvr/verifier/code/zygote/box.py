@@ -14,6 +14,7 @@ When this process ends so does the box, with all that is in it. It ends with the
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import marshal
 import os
@@ -35,6 +36,7 @@ _OLDEST = (3, 10)
 _LOOK_EVERY_MS = 100
 _MAX_FILES = 4096
 _PART_BYTES = 2**20
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
 def main() -> NoReturn:
@@ -127,14 +129,15 @@ def _become_candidate(uid: int | None, head: dict[str, Any], system_calls: bytes
 
 
 def _input_file(size: int) -> int:
-    """What the room sends next, as a file in memory."""
-    fd = os.memfd_create("input")
+    """What the room sends next, as a file in memory that nobody can write to any more."""
+    fd = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     while size and (part := receive(min(size, _PART_BYTES))):
         size -= len(part)
         view = memoryview(part)
         while view:
             view = view[os.write(fd, view) :]
     os.lseek(fd, 0, os.SEEK_SET)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
     return fd
 
 
