@@ -60,14 +60,19 @@ class Cgroup:
     def add(self, pid: int) -> bool:
         """Put a process in; whether that is permitted. Raises ProcessLookupError."""
         try:
-            for folder in set(self._folders.values()):
-                (folder / "cgroup.procs").write_text(str(pid))
+            for door in self.doors:
+                door.write_text(str(pid))
         except ProcessLookupError:
             raise
         except OSError as failure:
             log.debug("no cgroups", why=str(failure))
             return False
         return True
+
+    @property
+    def doors(self) -> list[Path]:
+        """Files to which a process writes its id in order to be put in."""
+        return [folder / "cgroup.procs" for folder in sorted(set(self._folders.values()))]
 
     def set_memory(self, size: int) -> None:
         """Bytes that all of the group's processes and their files in memory may take. Raises OSError."""
