@@ -23,20 +23,8 @@ _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each ABI knows; they are the lowest bits."""
 _RIGHTS_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | _IOCTL_DEV
 
-_OF_ITSELF = (
-    "auxv",
-    "cmdline",
-    "comm",
-    "environ",
-    "fd",
-    "fdinfo",
-    "limits",
-    "maps",
-    "smaps",
-    "stat",
-    "statm",
-    "status",
-)
+_OF_ITSELF = "auxv cmdline comm environ fd fdinfo limits maps mem smaps stat statm status"
+"""Of a process's folder in /proc; the rest of it is about the host."""
 
 _SCOPES = 6
 """First ABI in which a restricted process can be kept from signalling others."""
@@ -79,7 +67,7 @@ def restrict(version: int, *, readable: list[str], optional: list[str], devices:
     attributes = struct.pack("=QQQ", every_file_right, _TCP, _SCOPED)
     ruleset = _create(attributes[: 24 if version >= _SCOPES else 16 if version >= 4 else 8])
     try:
-        of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF)
+        of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF.split())
         for path in [*readable, *filter(os.path.exists, of_itself)]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in optional:
