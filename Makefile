@@ -29,8 +29,10 @@ up: setup  ## Run the platform on this machine until Ctrl-C
 demo: setup  ## Verdicts for example traces, then a small policy that learns (SEED=0)
 	@$(BIN)/rlvr demo --seed $(SEED)
 
+# Two at a time, see tests/conftest.py. Bytecode is kept, whatever the environment says: hundreds of processes start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup lint  ## Lint, types, contracts, stubs, and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: setup  ## Style, types, import contracts, proto lint, stub freshness
 	$(BIN)/ruff check

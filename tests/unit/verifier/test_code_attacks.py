@@ -10,12 +10,12 @@ import pytest_asyncio
 
 from code_attack_rows import ELSEWHERE, PROBES, ROWS
 from code_attacks import attacked, observe
-from sandboxes import ISOLATING, started
+from sandboxes import ALL_TIERS, ISOLATING, started
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/security.md"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ISOLATING)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ALL_TIERS)
 async def tier(request):
     async with attacked(request.param) as grader:
         yield request.param, grader

@@ -84,6 +84,8 @@ def test_arguments_decide_where_they_should(ask):
     assert all(ask("clone", 17 | flag) == errno.EPERM for flag in (0x10000000, 0x20000000, 0x40000000, 0x20000))
     assert ask("socketpair", 1, 1) == ALLOW and ask("socketpair", 1, 1 | 0o2004000) == ALLOW
     assert ask("socketpair", 1, 2) == ask("socketpair", 2, 1) == errno.EPERM
+    assert ask("mknodat", 0, 0, 0o100644) == ask("mknodat", 0, 0, 0o010644) == ALLOW
+    assert ask("mknodat", 0, 0, 0o060644) == ask("mknodat", 0, 0, 0o020644) == errno.EPERM
     assert ask("prlimit64", 0) == ALLOW and ask("prlimit64", 1) == errno.EPERM
     assert ask("ioctl", 0, 0x5401) == ALLOW and ask("ioctl", 0, 0x5412) == errno.EPERM
     assert ask("fcntl", 0, 3) == ALLOW and ask("fcntl", 0, 8) == errno.EPERM

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.grader import CodeGrader
-from rlvr.verifier.code.runner import Job, Limits, Stdio
+from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 from sandboxes import TIERS, grade_with, run_with, started, until, zygote_of
@@ -164,6 +164,19 @@ async def test_sixteen_megabytes_pass_both_ways_without_deadlock(grader):
     assert grade.reason is Reason.OUTPUT_LIMIT
 
 
+async def test_a_byte_more_of_output_ends_a_program_at_once(grader):
+    source = "import time\nprint('x' * (16 * 2**20 + 1), flush=True)\ntime.sleep(1000)"
+    result = await run_with(grader, Job(source, Stdio(b"")), Limits(60, 512, 16 * 2**20))
+    assert result.end is End.OUTPUT_LIMIT and result.time_s < 30
+
+
+async def test_sixteen_megabytes_of_values_pass_both_ways_between_a_test_and_the_program(isolating):
+    size = 15 * 2**20
+    code = f"def check(candidate):\n    for text in ['x' * {size}]:\n        assert candidate(text) == text"
+    spec = CodeSpec(tests=[{"type": "script", "code": code}], entry_point="f", time_limit_s=30)
+    assert (await grade_with(isolating, "def f(x): return x", spec)).outcome is Outcome.CORRECT
+
+
 async def test_input_that_is_never_read_hurts_nobody(grader):
     grade = await grade_with(grader, "print(5)", stdio_spec("x" * 10_000_000, time_limit_s=20))
     assert grade.outcome is Outcome.CORRECT, grade
@@ -207,7 +220,7 @@ async def test_cancelling_a_grade_kills_its_run(grader):
 
 ROOM = """
 import asyncio, os, sys
-from rlvr.verifier.code.runner import Job, Limits, Stdio
+from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.tiers import start_runner
 

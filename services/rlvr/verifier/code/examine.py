@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from rlvr.core.verdict import Reason
+from rlvr.verifier.code.attempts import run_once, run_or_again
 from rlvr.verifier.code.judging.answers import NoValue, parse_answers
 from rlvr.verifier.code.judging.assertions import Assertions, BadTest
-from rlvr.verifier.code.judging.checker import checker_job, says, verdict_without_one
+from rlvr.verifier.code.judging.checker import CHECKER_ARGUMENTS, checker_files, says, verdict_without_one
 from rlvr.verifier.code.judging.failure import Failure, broken_run, failed
 from rlvr.verifier.code.judging.output import same_output
 from rlvr.verifier.code.judging.plan import Proxied, plan
 from rlvr.verifier.code.judging.values import same_value
+from rlvr.verifier.code.programs import Program, Programs
 from rlvr.verifier.code.relay import ProgramKilled, Relay
 from rlvr.verifier.code.runner import (
     ENTRY,
     Answers,
     Ask,
     Call,
-    End,
     Job,
     Limits,
     Runner,
     RunnerUnavailable,
     RunResult,
-    Stdio,
 )
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import AssertTest, CallTest, Checker, CodeSpec, ScriptTest, StdioTest
@@ -50,7 +50,12 @@ class Examination:
     """A program in its slot, and the tests' common terms."""
 
     source: str
+    program: Program
+    """Made of the source."""
+    files: Mapping[str, bytes]
+    """Beside it."""
     spec: CodeSpec
+    programs: Programs
     runner: Runner
     slot: int
     settings: CodeSettings
@@ -89,7 +94,7 @@ class Examination:
         return await self._proxied(planned, setup, in_place, limits)
 
     async def _printed(self, test: StdioTest, limits: Limits) -> Outcome:
-        result = await self._run(Job(self.source, Stdio(_bytes(test.stdin)), self._files), limits)
+        result = await self._run(*self.program.run(_bytes(test.stdin), self.files, limits))
         failure = broken_run(result)
         if failure is None and self.spec.checker is not None:
             failure = await self._check(self.spec.checker, test, result.output)
@@ -100,13 +105,19 @@ class Examination:
 
     async def _check(self, checker: Checker, test: StdioTest, output: bytes) -> Failure | None:
         limits = Limits(checker.time_limit_s, max(_CHECKER_MEMORY_MB, self.spec.memory_limit_mb), _CHECKER_OUTPUT_BYTES)
-        result = await self._run(checker_job(checker.code, test.stdin, output, test.stdout), limits)
+        stdin, expected = _bytes(test.stdin), _bytes(test.stdout)
+        program = await self.programs.prepare(checker.language, checker.code, {}, self.slot)
+        if isinstance(program, Failure):
+            raise BadTest(f"the checker does not compile: {program.detail}")
+
+        async def run(printed: bytes) -> RunResult:
+            beside = checker_files(stdin, printed, expected)
+            return await self._run(*program.run(printed, beside, limits, CHECKER_ARGUMENTS))
+
+        result = await run(output)
         accepts = says(result)
         if accepts is None:
-            expected = _bytes(test.stdout)
-            if not verdict_without_one(
-                await self._run(checker_job(checker.code, test.stdin, expected, test.stdout), limits)
-            ):
+            if not verdict_without_one(await run(expected)):
                 end = result.end.replace("_", " ")
                 raise BadTest(f"the checker gives no verdict ({end}, {result.detail}), nor on the expected output")
             return failed("the checker cannot read the output")
@@ -114,7 +125,7 @@ class Examination:
 
     async def _returned(self, test: CallTest, limits: Limits) -> Outcome:
         action = Answers((Call(ENTRY, test.args),), self.spec.entry_point)
-        result = await self._run(Job(self.source, action, self._files), limits)
+        result = await self._run(Job(self.source, action, self.files), limits)
         failure = broken_run(result)
         if failure is None:
             (answer,) = parse_answers(result.output, 1)
@@ -128,7 +139,7 @@ class Examination:
 
     async def _asserted(self, assertions: Assertions, setup: str, limits: Limits) -> Outcome:
         action = Answers(tuple(map(Ask, assertions.requests)), self.spec.entry_point, setup)
-        result = await self._run(Job(self.source, action, self._files), limits)
+        result = await self._run(Job(self.source, action, self.files), limits)
         failure = broken_run(result)
         if failure is None:
             failure = assertions.judge(parse_answers(result.output, len(assertions.requests), assertions.nan))
@@ -136,9 +147,9 @@ class Examination:
 
     async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
         whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
-        relay = Relay(self.source, self._files, self.spec.entry_point, setup, in_place, whole, limits.output_bytes)
-        start_program = partial(self.runner.run, slot=self.slot)
-        start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
+        relay = Relay(self.source, self.files, self.spec.entry_point, setup, in_place, whole, limits.output_bytes)
+        start_program = partial(run_once, self.runner, slot=self.slot)
+        start_tests = partial(run_once, self.runner, slot=self.runner.beside(self.slot))
 
         async def judge() -> Failure | None:
             return await relay.judge(tests, start_program, start_tests)
@@ -151,16 +162,7 @@ class Examination:
         return failure, time.monotonic() - begin
 
     async def _run(self, job: Job, limits: Limits) -> RunResult:
-        """Run a job, and once more if that may have failed through no fault of the candidate's."""
-        with suppress(RunnerUnavailable):
-            result = await self.runner.run(job, limits, self.slot)
-            if result.end is not End.KILLED:
-                return result
-        return await self.runner.run(job, limits, self.slot)
-
-    @property
-    def _files(self) -> dict[str, bytes]:
-        return {name: _bytes(text) for name, text in self.spec.files.items()}
+        return await run_or_again(self.runner, job, limits, self.slot)
 
 
 async def _twice(attempt: Callable[[], Awaitable[Failure | None]]) -> Failure | None:

@@ -6,20 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from rlvr.verifier.code.languages.known import LANGUAGES
 from rlvr.verifier.text import after_reasoning, fenced_blocks
-
-_TAGS: dict[str, frozenset[str]] = {
-    "python": frozenset({"python", "py", "python3"}),
-    "c": frozenset({"c"}),
-    "cpp": frozenset({"cpp", "c++", "cxx", "cc"}),
-    "javascript": frozenset({"javascript", "js", "node"}),
-    "java": frozenset({"java"}),
-    "go": frozenset({"go", "golang"}),
-    "rust": frozenset({"rust", "rs"}),
-    "bash": frozenset({"bash", "sh", "shell"}),
-}
-"""Language -> what people write after the fence."""
-
 
 _FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+(?:#.*)?$", re.MULTILINE)
 
@@ -55,7 +43,7 @@ def extract_program(
     if text is None:
         return NoProgram("the reasoning is never closed with </think>")
     blocks = fenced_blocks(text)
-    marked = [block.body for block in blocks if block.language in _TAGS[language]]
+    marked = [block.body for block in blocks if block.language in LANGUAGES[language].tags]
     unmarked = [block.body for block in blocks if not block.language]
     if marked:
         program = _choose(marked, f"{language} block(s)", entry_point, which)

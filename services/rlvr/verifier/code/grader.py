@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from platform import python_version
 from typing import Any
 
+from rlvr.core import metrics
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.examine import Examination, plan_of
 from rlvr.verifier.code.extract import NoProgram, Program, extract_program, joined
 from rlvr.verifier.code.judging.assertions import BadTest
 from rlvr.verifier.code.judging.failure import Failure
+from rlvr.verifier.code.programs import Programs, find_toolchains, folders_of
 from rlvr.verifier.code.runner import NoSlot, Runner, RunnerUnavailable
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import AssertTest, CodeSpec, ScriptTest
@@ -26,9 +28,10 @@ class CodeGrader:
     spec = CodeSpec
 
     def __init__(self, settings: CodeSettings | None = None, runner: Runner | None = None) -> None:
-        """`runner` is a started one to use instead of that which the settings name."""
+        """`runner` is a started one to use instead of that which the settings name; until `start`, for Python only."""
         self._settings = settings or CodeSettings()
         self._runner = runner
+        self._programs = Programs(runner, self._settings, {}) if runner is not None else None
 
     @property
     def runner(self) -> Runner:
@@ -43,8 +46,12 @@ class CodeGrader:
 
     async def start(self) -> None:
         """Raises RuntimeError if this host cannot isolate a program."""
+        toolchains = await asyncio.to_thread(find_toolchains, self._settings)
         if self._runner is None:
-            self._runner = await start_runner(self._settings)
+            self._runner = await start_runner(self._settings, folders_of(toolchains))
+        self._programs = Programs(self._runner, self._settings, toolchains)
+        await self._programs.start()
+        metrics.SANDBOX_SLOTS.labels(self._runner.describe()["tier"]).set(self._settings.concurrency)
 
     async def close(self) -> None:
         """Kill and reap everything."""
@@ -52,16 +59,18 @@ class CodeGrader:
             await self._runner.close()
 
     def describe(self) -> dict[str, Any]:
-        """Languages, and the isolation in force."""
+        """Languages, how many programs run at a time, and the isolation in force."""
         isolation = self._runner.describe() if self._runner is not None else {"tier": None, "isolation": []}
-        return {"languages": ["python"], "python": python_version(), **isolation}
+        languages = self._programs.describe() if self._programs is not None else {}
+        runs = {"concurrency": self._settings.concurrency, "max_queue": self._settings.max_queue}
+        return {"languages": languages, **runs, **isolation}
 
-    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float) -> Graded:
+    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float, *, patient: bool = False) -> Graded:
         """Grade one completion; see `AsyncGrader`.
 
         Raises:
             InvalidSpec: there are no tests.
-            Overloaded: too many programs wait.
+            Overloaded: too many programs wait, and the caller is not `patient`.
         """
         _refuse_bad_tests(spec)
         program = extract_program(completion, spec.language, spec.entry_point, spec.blocks)
@@ -74,15 +83,26 @@ class CodeGrader:
         queue_s = 0.0
         try:
             runner = self.runner
-            async with runner.slot(timeout_s) as slot:
+            async with runner.slot(timeout_s, patient=patient) as slot:
                 queue_s = time.monotonic() - asked
-                source = joined([spec.preamble, program.source]) if spec.preamble else program.source
-                examination = Examination(source, spec, runner, slot, self._settings)
-                return Graded(_score(program, await self._failures(examination), spec), queue_s)
+                failures = await self._failures_of(program.source, spec, runner, slot)
+                return Graded(_score(program, failures, spec), queue_s)
         except RunnerUnavailable as unavailable:
             return Graded(error(Reason.SANDBOX_UNAVAILABLE, str(unavailable)), queue_s)
         except NoSlot as late:
             return Graded(error(Reason.QUEUE_TIMEOUT, str(late)), time.monotonic() - asked)
+
+    async def _failures_of(self, source: str, spec: CodeSpec, runner: Runner, slot: int) -> list[Failure | None]:
+        if self._programs is None:
+            raise RunnerUnavailable("the code verifier is not started")
+        source = joined([spec.preamble, source]) if spec.preamble else source
+        files = {name: text.encode("utf-8", "surrogatepass") for name, text in spec.files.items()}
+        program = await self._programs.prepare(spec.language, source, files, slot)
+        if isinstance(program, Failure):
+            return [program] * (1 if spec.scoring == "all" else len(spec.all_tests()))
+        return await self._failures(
+            Examination(source, program, files, spec, self._programs, runner, slot, self._settings)
+        )
 
     async def _failures(self, examination: Examination) -> list[Failure | None]:
         """For each test that was run, in order, why it was not passed or None."""

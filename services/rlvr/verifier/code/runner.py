@@ -87,11 +87,30 @@ class Tests:
 
 
 @dataclass(frozen=True, slots=True)
+class Exec:
+    """Execute a program that is among the job's files or on the host; the job itself has no source."""
+
+    argv: tuple[str, ...]
+    """The first is the program's path, absolute or below the working folder."""
+    stdin: bytes = b""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compile:
+    """Execute compilers one after the other, as long as they succeed, and answer with what they have made; the answer
+    is that of `zygote.builder`. The job has no source: what is compiled is among its files."""
+
+    commands: tuple[tuple[str, ...], ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of one program."""
 
     source: str
-    action: Stdio | Answers | Tests
+    action: Stdio | Answers | Tests | Exec | Compile
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Relative paths below the working folder, and their contents."""
 
@@ -104,7 +123,15 @@ class Limits:
     """From the moment its code may run; time in which it was ready to run and the host had no core does not count."""
     memory_mb: int
     output_bytes: int
-    """Standard output of `Stdio`, answers of the others."""
+    """Standard output of `Stdio` and `Exec`, answers of the others."""
+    reserved_mb: int | None = None
+    """None: `memory_mb` bounds the address space of each process too. Else, for run times that map more than they use,
+    no process may have more private memory that it can write to than `memory_mb` and this."""
+    stack_mb: int = 8
+    processes: int | None = None
+    """Processes and threads; None for as many as the settings say, and so with the next."""
+    scratch_mb: int | None = None
+    """Files in the working folder."""
 
 
 class End(StrEnum):
@@ -128,7 +155,7 @@ class RunResult:
 
     end: End
     output: bytes
-    """`Stdio`: standard output. Else whatever arrived on the result channel; see `judging.answers`."""
+    """`Stdio`, `Exec`: standard output. Else whatever arrived on the result channel; see `judging.answers`."""
     time_s: float = 0.0
     """What the run took of `Limits.time_s`."""
     detail: str = ""
@@ -147,12 +174,12 @@ class Runner(Protocol):
         """
         ...
 
-    def slot(self, timeout_s: float) -> AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> AbstractAsyncContextManager[int]:
         """The right to run jobs, one after the other, for as long as the block lasts.
 
         Raises:
             NoSlot: its turn did not come within `timeout_s`.
-            Overloaded: too many wait.
+            Overloaded: too many wait, and the caller is not `patient`.
         """
         ...
 

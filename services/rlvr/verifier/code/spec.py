@@ -10,6 +10,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from rlvr.verifier.code.judging.output import CompareMode
 from rlvr.verifier.code.judging.values import ABS_TOL, REL_TOL, Tolerance
+from rlvr.verifier.code.languages.known import LANGUAGES, Name
+from rlvr.verifier.code.languages.language import External
 from rlvr.verifier.protocol import Spec
 
 MAX_TESTS = 1_000
@@ -78,7 +80,7 @@ class Checker(Spec):
     that does anything else on an output is tried on the expected one: if it fails there too, the spec is `invalid`.
     """
 
-    language: Literal["python"] = "python"
+    language: Name = "python"
     code: str = Field(min_length=1)
     time_limit_s: float = Field(default=10.0, gt=0, le=60)
 
@@ -86,7 +88,8 @@ class Checker(Spec):
 class CodeSpec(Spec):
     """How to check a program."""
 
-    language: Literal["python"] = "python"
+    language: Name = "python"
+    """One that the host has (see `ListVerifiers`). Other languages than Python take stdio tests only."""
     tests: list[CodeTest] = Field(default_factory=list, max_length=MAX_TESTS)
     """Run in order, each in a fresh process. No tests at all is a spec that cannot be graded."""
     inputs: list[str | list[Any]] | None = Field(default=None, max_length=MAX_TESTS)
@@ -138,6 +141,21 @@ class CodeSpec(Spec):
         for index, test in enumerate(self.tests):
             if isinstance(test, StdioTest) and "stdout" not in test.model_fields_set and self.checker is None:
                 raise ValueError(f"tests[{index}].stdout: must be given where there is no checker")
+        return self
+
+    @model_validator(mode="after")
+    def _tests_suit_the_language(self) -> CodeSpec:
+        language = LANGUAGES[self.language]
+        if not isinstance(language, External):
+            return self
+        for index, test in enumerate(self.tests):
+            if not isinstance(test, StdioTest):
+                raise ValueError(f"tests[{index}].type: must be stdio, since {test.type} tests are for python only")
+        for index, given in enumerate(self.inputs or ()):
+            if not isinstance(given, str):
+                raise ValueError(f"inputs[{index}]: must be text, since call tests are for python only")
+        if (name := language.source_file("")) in self.files:
+            raise ValueError(f"files: {name!r} is the name of the program's own file")
         return self
 
     @model_validator(mode="after")

@@ -52,12 +52,13 @@ def scope_signals() -> None:
         os.close(ruleset)
 
 
-def restrict(version: int, *, readable: list[str], devices: list[str], writable: str) -> None:
+def restrict(version: int, *, readable: list[str], optional: list[str], devices: list[str], writable: str) -> None:
     """Leave this process and what it starts only these, and no TCP; needs no_new_privs.
 
-    `readable`: folders whose files may be read and executed; `devices`: files to read and write; `writable`: a
-    folder to use as one likes, except for sockets and device files. Of /proc a process sees what is about itself, and
-    its children see their parent's; the rest of its folder is about the host: its network, its mounts.
+    `readable`: folders whose files may be read and executed; `optional`: the same, where this user can reach them;
+    `devices`: files to read and write; `writable`: a folder to use as one likes, except for sockets and device files.
+    Of /proc a process sees what is about itself, and its children see their parent's; the rest of its folder is about
+    the host: its network, its mounts.
 
     Raises:
         OSError: Landlock is not available, or a path is not there.
@@ -69,6 +70,9 @@ def restrict(version: int, *, readable: list[str], devices: list[str], writable:
         of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF.split())
         for path in [*readable, *filter(os.path.exists, of_itself)]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
+        for path in optional:
+            if os.access(path, os.R_OK | os.X_OK):
+                _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in devices:
             _allow(ruleset, path, (_READ_FILE | _WRITE_FILE) & every_file_right)
         _allow(ruleset, writable, every_file_right & ~(_MAKE_CHAR | _MAKE_SOCK | _MAKE_BLOCK | _IOCTL_DEV))

@@ -28,17 +28,21 @@ def shown_folders() -> list[str]:
     return [path for path in SYSTEM_FOLDERS if os.path.exists(path)] + own
 
 
-def enter_private_root() -> bool:
+def enter_private_root(toolchains: list[str]) -> bool:
     """Change to a new, read-only root that holds the shown folders, five devices, /proc and an empty /tmp.
 
-    Needs a mount namespace of one's own; False if the host refuses a /proc. Raises OSError.
+    It holds folders of `toolchains` as well, where this user can reach them. Needs a mount namespace of one's own;
+    False if the host refuses a /proc. Raises OSError.
     """
     shown = shown_folders()
-    root = _mount_point(shown)
+    root = _mount_point([*shown, *toolchains])
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m,nr_inodes=256")
     for path in shown:
         _show(path, root)
+    for path in toolchains:
+        if os.access(path, os.R_OK | os.X_OK, effective_ids=True):
+            _show(path, root)
     os.mkdir(f"{root}/dev")
     for name in DEVICES:
         os.close(os.open(f"{root}/dev/{name}", os.O_CREAT))
@@ -69,9 +73,17 @@ def mount_proc(root: str = "") -> bool:
 
 def mount_scratch(size_mb: int) -> None:
     """Lay an empty tmpfs over /tmp and stand in it; it vanishes with the mount namespace."""
-    options = f"mode=1777,size={size_mb}m,nr_inodes=4096"
-    _mount("tmpfs", SCRATCH, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    _mount("tmpfs", SCRATCH, "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,{_size(size_mb)}")
     os.chdir(SCRATCH)
+
+
+def resize_scratch(size_mb: int) -> None:
+    """Let the tmpfs over /tmp hold more, or less."""
+    _mount("none", SCRATCH, None, _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, _size(size_mb))
+
+
+def _size(size_mb: int) -> str:
+    return f"size={size_mb}m,nr_inodes=4096"
 
 
 def _mount_point(shown: list[str]) -> str:

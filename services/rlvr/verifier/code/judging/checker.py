@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from rlvr.verifier.code.runner import End, Job, RunResult, Stdio
+from rlvr.verifier.code.runner import End, RunResult
 
-_ARGV = ("checker", "input.txt", "output.txt", "answer.txt")
+CHECKER_ARGUMENTS = ("input.txt", "output.txt", "answer.txt")
 _REJECTS = (1, 2)
 """testlib's exit codes for a wrong answer and for one that is badly presented."""
 
 
-def checker_job(code: str, stdin: str, output: bytes, expected: str) -> Job:
-    """A run of the checker on one output."""
-    contents = (stdin.encode("utf-8", "surrogatepass"), output, expected.encode("utf-8", "surrogatepass"))
-    return Job(code, Stdio(output, _ARGV), dict(zip(_ARGV[1:], contents, strict=True)))
+def checker_files(stdin: bytes, output: bytes, expected: bytes) -> dict[str, bytes]:
+    """What a checker finds beside it."""
+    return dict(zip(CHECKER_ARGUMENTS, (stdin, output, expected), strict=True))
 
 
 def says(result: RunResult) -> bool | None:

@@ -32,11 +32,11 @@ class Cgroup:
 
     def __init__(self, folders: dict[str, Path]) -> None:
         self._folders = folders
-        self._memory_bytes = -1
+        self._memory_bytes = self._processes = -1
 
     @classmethod
-    def create(cls, label: str, processes: int) -> Cgroup | None:
-        """A new group of at most `processes` processes and threads, named by a label; None if that is not permitted."""
+    def create(cls, label: str) -> Cgroup | None:
+        """A new group, named by a label; None if that is not permitted."""
         parents = find_folders(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
         if parents is None:
             return None
@@ -48,7 +48,6 @@ class Cgroup:
         try:
             for folder in set(folders.values()):
                 folder.mkdir(exist_ok=True)
-            (folders["pids"] / "pids.max").write_text(str(processes))
             swap = folders["memory"] / "memory.swap.max"
             if swap.exists():
                 swap.write_text("0")
@@ -61,14 +60,19 @@ class Cgroup:
     def add(self, pid: int) -> bool:
         """Put a process in; whether that is permitted. Raises ProcessLookupError."""
         try:
-            for folder in set(self._folders.values()):
-                (folder / "cgroup.procs").write_text(str(pid))
+            for door in self.doors:
+                door.write_text(str(pid))
         except ProcessLookupError:
             raise
         except OSError as failure:
             log.debug("no cgroups", why=str(failure))
             return False
         return True
+
+    @property
+    def doors(self) -> list[Path]:
+        """Files to which a process writes its id in order to be put in."""
+        return [folder / "cgroup.procs" for folder in sorted(set(self._folders.values()))]
 
     def set_memory(self, size: int) -> None:
         """Bytes that all of the group's processes and their files in memory may take. Raises OSError."""
@@ -77,6 +81,12 @@ class Cgroup:
             name = _V2_MEMORY if (folder / _V2_MEMORY).exists() else _V1_MEMORY
             (folder / name).write_text(str(size))
             self._memory_bytes = size
+
+    def set_processes(self, count: int) -> None:
+        """Processes and threads that it may have. Raises OSError."""
+        if count != self._processes:
+            (self._folders["pids"] / "pids.max").write_text(str(count))
+            self._processes = count
 
     def num_oom_kills(self) -> int:
         """How often the kernel killed one of its processes for want of memory."""

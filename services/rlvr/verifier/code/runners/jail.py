@@ -43,5 +43,8 @@ class JailRunner(ZygoteRunner):
     def _config(self, slot: int) -> dict[str, Any]:
         owner = self._owner(slot)
         uids = {ZYGOTE: FIRST_ZYGOTE_UID + slot, CANDIDATE: owner}
-        scratch_mb = self._settings.scratch_mb
-        return {"uids": uids if self._privileged else None, "uid": owner, "scratch_mb": scratch_mb}
+        return super()._config(slot) | {
+            "uids": uids if self._privileged else None,
+            "uid": owner,
+            "scratch_mb": self._settings.scratch_mb,
+        }

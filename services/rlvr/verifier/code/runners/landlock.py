@@ -25,14 +25,14 @@ class LandlockRunner(ZygoteRunner):
         await super().start()
 
     def _config(self, slot: int) -> dict[str, Any]:
-        return {"uid": self._owner(slot)}
+        return super()._config(slot) | {"uid": self._owner(slot)}
 
     @contextlib.asynccontextmanager
     async def _place(self, slot: int) -> AsyncIterator[dict[str, Any]]:
         async with workspace(self._owner(slot)) as path:
             yield {"workspace": str(path)}
 
-    def _look(self, place: dict[str, Any]) -> RunResult | None:
-        if is_within(Path(place["workspace"]), self._settings.scratch_mb * 2**20):
+    def _look(self, place: dict[str, Any], scratch_mb: int) -> RunResult | None:
+        if is_within(Path(place["workspace"]), scratch_mb * 2**20):
             return None
-        return RunResult(End.FAILED, b"", 0.0, f"over {self._settings.scratch_mb} MB of files, or too many")
+        return RunResult(End.FAILED, b"", 0.0, f"over {scratch_mb} MB of files, or too many")

@@ -22,8 +22,9 @@ class Jail:
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config`: `scratch_mb`, the size of /tmp; `uids`, a map of user ids inside to outside, or None where a
-        user may map only itself; `uid`, the user to be in that case, None to stay the same."""
+        """`config`: `scratch_mb`, the size of /tmp; `toolchains`, folders to show besides the system's; `uids`, a map
+        of user ids inside to outside, or None where a user may map only itself; `uid`, the user to be in that case,
+        None to stay the same."""
         self._uid: int | None = None
         self._scratch_mb = config["scratch_mb"]
         if config["uids"] is None:
@@ -32,11 +33,11 @@ class Jail:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # which a change of user undoes
             namespaces.leave_host_unprivileged()
             _go_on_in_a_child()
-            self._has_proc = mounts.enter_private_root()
+            self._has_proc = mounts.enter_private_root(config["toolchains"])
         else:
             namespaces.leave_host()
             _go_on_in_a_child()
-            self._has_proc = mounts.enter_private_root()
+            self._has_proc = mounts.enter_private_root(config["toolchains"])
             namespaces.enter_user_namespace(config["uids"])
             kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # which a change of user undoes
             _go_on_in_a_child()
@@ -74,6 +75,8 @@ class Jail:
 
     def confine(self, config: dict[str, Any]) -> None:
         """See `House.confine`."""
+        if config["limits"]["scratch_mb"] != self._scratch_mb:
+            mounts.resize_scratch(config["limits"]["scratch_mb"])
         privileges.become(self._uid)
         privileges.keep_capabilities()
         privileges.set_dumpable(True)  # or it could not open its own /dev/stdin

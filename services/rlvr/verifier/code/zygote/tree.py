@@ -15,7 +15,7 @@ class OpenTree:
     """Resource limits and a user id, if there is one to give; files, network and signals stay open."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config`: `uid` of the candidates, None to keep this user's."""
+        """`config`: `uid` of the candidates, None to keep this user's; `toolchains`, folders that they may read."""
         self._uid = config["uid"]
         self._scoped = landlock.can_scope_signals()
         privileges.gain_nothing()
@@ -81,12 +81,19 @@ class LandlockTree(OpenTree):
         if not self._abi:
             raise OSError("this kernel has no Landlock, or it is not enabled")
         self._folders = mounts.shown_folders()
+        self._toolchains = config["toolchains"]
         self._devices = [f"/dev/{name}" for name in mounts.DEVICES]
 
     def confine(self, config: dict[str, Any]) -> None:
         """See `House.confine`."""
         super().confine(config)
-        landlock.restrict(self._abi, readable=self._folders, devices=self._devices, writable=config["workspace"])
+        landlock.restrict(
+            self._abi,
+            readable=self._folders,
+            optional=self._toolchains,
+            devices=self._devices,
+            writable=config["workspace"],
+        )
         # Landlock does not govern chmod: without a user of its own a candidate could close our files to us.
         signal_only = None if self._scoped else os.getpid()
         seccomp.install(seccomp.make_filter(attributes=self._uid is not None, signal_only=signal_only))
