@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 
-from code_attack_cheats import ADD, CHEATS, CRASH, LATE, MEMORY, STOPPED, SUM, WRONG
+from code_attack_cheats import ADD, CHEATS, CRASH, MEMORY, STOPPED, SUM, WRONG
 from code_attacks import Row, answered, cheat, fair, graded, invalid, probe, spec_of
 from rlvr.core.verdict import Reason
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
@@ -94,7 +94,7 @@ MORE = [
     cheat("C13 right block, then a wrong one", "```python\nprint(5)\n```\nor\n```python\nprint(6)\n```", SUM, WRONG),
     cheat("C13 right block while thinking", "<think>```python\nprint(5)\n```</think>\n```python\n```", SUM,
           {Reason.NO_ANSWER}),
-    cheat("C16 cores taken in secret", SECRET_CORES, SUM, LATE),
+    cheat("C16 cores taken in secret", SECRET_CORES, SUM, STOPPED),
     cheat("C17 memory of processes closed to us", UNDUMPABLE, SUM | {"time_limit_s": 5}, MEMORY | STOPPED),
     fair("C15 output pipe in flight", IN_FLIGHT, SUM | {"time_limit_s": 5}),
     fair("C18 16 MB each way", "import sys\nsys.stdout.write(sys.stdin.read())",
@@ -179,15 +179,22 @@ async def _killed(grader, times):
         return graded(await task)
 
 
+SHOWN_BY_GVISOR = (
+    "it shows environ, maps and the names of descriptors of the box's first process, which is there for this run alone "
+    "and whose memory and descriptors cannot be opened"
+)
+NO_ZYGOTE = "there is none: each run has a box of its own, which test_code_boxes.py kills"
+OF_BOXES = dict.fromkeys(["docker", "gvisor"], NO_ZYGOTE)
 RUNS = [
     Row("C08 inputs of earlier runs in memory", {"blocked"}, _memory),
     Row("C24 marks for the next run", {"blocked"}, _marks),
     Row("C27 answers by chance, run five times", {"R0 tests_failed, flagged"}, _unsteady),
-    Row("C32 the zygote killed", {"R1 passed"}, lambda grader: _killed(grader, 1), kills=True),
-    Row("C32 the zygote killed twice", {"ERR sandbox_unavailable"}, lambda grader: _killed(grader, 2), kills=True),
+    Row("C32 the zygote killed", {"R1 passed"}, lambda grader: _killed(grader, 1), True, OF_BOXES),
+    Row("C32 the zygote killed twice", {"ERR sandbox_unavailable"}, lambda grader: _killed(grader, 2), True, OF_BOXES),
 ]
 PROBES = [
-    probe("C08 files and processes", "c08_files", stdin=__file__),
+    probe("C08 files", "c08_files", stdin=__file__),
+    probe("C08 what /proc shows of others", "c08_processes", not_on={"gvisor": SHOWN_BY_GVISOR}),
     probe("C20 sockets", "c20_network", listens=True),
     probe("C21 other processes", "c21_processes"),
     probe("C22 kernel and privileges", "c22_kernel"),
