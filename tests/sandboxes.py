@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
+import shutil
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,13 +17,17 @@ import psutil
 import pytest
 
 import rlvr
+from engines import engine
 from rlvr.core.verdict import Grade
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.programs import find_toolchains, folders_of
 from rlvr.verifier.code.runner import Job, Limits, RunnerUnavailable, RunResult
+from rlvr.verifier.code.runners.box_runner import BoxRunner
+from rlvr.verifier.code.runners.docker import FIRST_BOX_UID, NUM_BOX_UIDS
+from rlvr.verifier.code.runners.gvisor import PREFIX as GVISOR_PREFIX
 from rlvr.verifier.code.runners.jail import JailRunner
 from rlvr.verifier.code.runners.workspace import PREFIX
-from rlvr.verifier.code.runners.zygote_runner import FIRST_UID, FIRST_ZYGOTE_UID, ZygoteRunner
+from rlvr.verifier.code.runners.zygote_runner import FIRST_UID, ZygoteRunner
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.code.tiers import start_runner
@@ -28,8 +35,18 @@ from rlvr.verifier.code.tiers import start_runner
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 ISOLATING = ["jail", "unprivileged_jail", "landlock"]
 TIERS = [*ISOLATING, "unsafe"]
+BOXES = ["docker", "gvisor"]
+"""Tiers on which each run has a sandbox of its own, which takes a good part of a second to build."""
+ALL_TIERS = [*ISOLATING, *BOXES]
 WAIT_S = 60
+BUSY_S = 20
 _CGROUPS = Path("/sys/fs/cgroup")
+_ROOTS = re.compile(r"\S+ (/mnt|/media|/srv|/run|/tmp)(?= )")
+"""Mounts where our private roots are made."""
+_FOLDERS = (f"{PREFIX}{os.getpid()}-*", f"{GVISOR_PREFIX}*")
+_REPLACED = ("processes", "containers", "cgroups", "mounts")
+"""What may be other than it was, as long as there is no more of it: that which serves the next run."""
+_SIGNS_OF_A_BOX = (GVISOR_PREFIX, "from rlvr.verifier.code.zygote.box import main")
 _SOURCE_ROOT = str(Path(rlvr.__file__).parents[1])
 """On the command line of every zygote, and so of what it forks."""
 
@@ -42,15 +59,39 @@ class UnprivilegedJail(JailRunner):
         await ZygoteRunner.start(self)
 
 
+def interpreter_of_candidates() -> str:
+    """One that candidates can read on this host's best tier; else skips the test."""
+    for python in (sys.executable, str(SYSTEM_PYTHON)):
+        with contextlib.suppress(RuntimeError):
+            asyncio.run(_try(CodeSettings(python=python, concurrency=1)))
+            return python
+    pytest.skip("this host cannot isolate programs")
+
+
+async def _try(settings: CodeSettings) -> None:
+    runner = await start_runner(settings)
+    await runner.close()
+
+
 @contextlib.asynccontextmanager
 async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
     """A grader on a tier, which leaves nothing behind; where a user cannot read our interpreter, on the system's.
 
     For Python only, which starts faster, unless told otherwise.
     """
+    settings = needs_of(tier) | settings
     with nothing_left_behind():
         async with _started(tier, settings) as grader:
             yield grader
+
+
+def needs_of(tier: str) -> dict[str, Any]:
+    """Settings with which a tier can be had here; skips the test where it cannot."""
+    if tier == "docker":
+        return {"docker": engine().settings}
+    if tier == "gvisor" and (shutil.which("runsc") is None or os.geteuid() != 0):
+        pytest.skip("gVisor's runsc is not installed, or not ours to run")
+    return {}
 
 
 @contextlib.asynccontextmanager
@@ -66,6 +107,8 @@ async def _started(tier: str, settings: dict[str, Any]) -> AsyncIterator[CodeGra
             else:
                 runner = await start_runner(chosen, folders)
         except (RuntimeError, RunnerUnavailable):
+            if tier in BOXES:
+                raise
             continue
         grader = CodeGrader(chosen, runner)
         try:
@@ -78,11 +121,18 @@ async def _started(tier: str, settings: dict[str, Any]) -> AsyncIterator[CodeGra
 
 
 async def grade_with(grader: CodeGrader, completion: str, spec: CodeSpec) -> Grade:
-    """The grade, when the host has cores to find it; see test_code_fairness.py for when it has not."""
-    deadline = time.monotonic() + WAIT_S
+    """The grade, when the host has cores to find it; see test_code_fairness.py for when it has not.
+
+    Skips the test where others keep the host busy all the time.
+    """
+    deadline = time.monotonic() + BUSY_S
     while True:
         grade = (await grader.grade(completion, spec, WAIT_S)).grade
-        if "host was too busy" not in grade.detail or time.monotonic() > deadline:
+        if "host was too busy" not in grade.detail:
+            return grade
+        if time.monotonic() > deadline:
+            if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+                pytest.skip("others keep this host busy")
             return grade
 
 
@@ -94,12 +144,24 @@ async def run_with(grader: CodeGrader, job: Job, limits: Limits) -> RunResult:
 
 
 async def settled(grader: CodeGrader) -> None:
-    """Wait until the zygotes have nothing below them but what waits to become the next candidate."""
+    """Wait until the zygotes have nothing below them but what waits to become the next candidate, or all boxes are
+    ready and none is being removed."""
+    if isinstance(grader.runner, BoxRunner):
+        async with asyncio.timeout(WAIT_S):
+            await grader.runner._pool.settled()
+        return
     expected = 2 if grader.describe()["tier"] == "jail" else 1
     async with asyncio.timeout(10):
-        for zygote in grader.runner._zygotes.values():
+        for zygote in getattr(grader.runner, "_zygotes", {}).values():
             while len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
                 await asyncio.sleep(0.01)
+
+
+async def until(condition):
+    """The first true value of `condition()`; the caller sets the deadline."""
+    while not (value := condition()):
+        await asyncio.sleep(0.002)
+    return value
 
 
 def zygote_of(grader: CodeGrader) -> psutil.Process | None:
@@ -115,23 +177,34 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
 
 def leftovers() -> dict[str, set[str]]:
     """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
-    processes = {f"{child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)}
-    for process in psutil.process_iter(["cmdline", "name"]):
-        if _SOURCE_ROOT in (process.info["cmdline"] or ()):
+    this = psutil.Process()
+    processes = {f"{child.pid} {child.name()}" for child in this.children(recursive=True)}
+    # Orphans of ours too, which went to one of those above us; what has another parent is another test process's.
+    above = {this.pid, *(process.pid for process in this.parents())}
+    for process in psutil.process_iter(["cmdline", "name", "ppid"]):
+        words = process.info["cmdline"] or ()
+        is_like_ours = _SOURCE_ROOT in words or any(sign in word for word in words for sign in _SIGNS_OF_A_BOX)
+        if is_like_ours and process.info["ppid"] in above:
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,
-        "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")},
-        "cgroups": {str(path) for path in _CGROUPS.glob(f"**/rlvr-{os.getpid()}-*")},
+        "folders": {str(path) for name in _FOLDERS for path in Path("/tmp").glob(name)},
+        "containers": engine().containers() if engine.cache_info().currsize else set(),
+        "cgroups": {
+            f"{folder}/{name}"
+            for folder, names, _ in os.walk(_CGROUPS)  # which bears that others remove theirs meanwhile
+            for name in names
+            if name.startswith(f"rlvr-{os.getpid()}-")
+        },
         "shared memory": {str(path) for path in Path("/dev/shm").iterdir() if _is_a_candidates(path)} | _ipc_objects(),
-        "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
+        "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if _ROOTS.match(line)},
         "descriptors": {str(psutil.Process().num_fds())},
     }
 
 
 def _is_a_candidates(path: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return FIRST_UID <= path.stat().st_uid < FIRST_ZYGOTE_UID + 400
+        return FIRST_UID <= path.stat().st_uid < FIRST_BOX_UID + NUM_BOX_UIDS
     return False
 
 
@@ -141,12 +214,12 @@ def _ipc_objects() -> set[str]:
 
 
 def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What is there now and was not then; processes and descriptors count as left over if there are more."""
+    """What is there now and was not then; what runs replace counts as left over if there is more of it."""
     now = leftovers()
     new = {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
-    # What waits to become the next candidate is another process after each run.
-    if "processes" in new and len(now["processes"]) <= len(before["processes"]):
-        del new["processes"]
+    for kind in _REPLACED:
+        if kind in new and len(now[kind]) <= len(before[kind]):
+            del new[kind]
     if "descriptors" in new and int(*now["descriptors"]) < int(*before["descriptors"]):
         del new["descriptors"]
     return new

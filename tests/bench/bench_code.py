@@ -33,6 +33,7 @@ STDIO = CodeSpec(tests=[{"type": "stdio", "stdin": "1 2", "stdout": "3"}], time_
 ADD = "```python\ndef add(a, b):\n    return a + b\n```"
 SUM = "```python\nprint(sum(map(int, input().split())))\n```"
 NUM_ROUNDS = 5
+BUDGET_P50_MS, BUDGET_RATE = 8.0, 150
 
 Run = Callable[[], Awaitable[object]]
 
@@ -128,7 +129,7 @@ async def _row(grader: CodeGrader, toolchain: Toolchain, folder: Path, num_runs:
     return f"{p50:8.1f}{bare_p50:8.1f}{compiling:9.0f}"
 
 
-async def main(num_runs: int, concurrency: int) -> None:
+async def main(num_runs: int, concurrency: int) -> int:
     rows: dict[str, Run] = {"python -c pass": bare_python}
     graders = {tier: grader for tier in TIERS if (grader := await started(tier, concurrency))}
     try:
@@ -156,6 +157,27 @@ async def main(num_runs: int, concurrency: int) -> None:
         rate = share * NUM_ROUNDS / together[name]
         print(f"{name:22}{statistics.median(times) * 1000:8.1f}{p95 * 1000:8.1f}{rate:8.0f}")
     await languages(max(10, num_runs // 4))
+    return _missed({name: statistics.median(times) * 1000 for name, times in alone.items()}, together, share)
+
+
+def _missed(p50_ms: dict[str, float], together: dict[str, float], share: int) -> int:
+    """1, after saying so, if the jail is slower than its budget or than bare Python."""
+    jail, bare = "jail, call test", "python -c pass"
+    if jail not in p50_ms:
+        print("\nno budget is checked: this host has no jail")
+        return 0
+    rate = share * NUM_ROUNDS / together[jail]
+    missed = [
+        what
+        for what, holds in {
+            f"p50 {p50_ms[jail]:.1f} ms, at most {BUDGET_P50_MS}": p50_ms[jail] <= BUDGET_P50_MS,
+            f"{rate:.0f} runs/s, at least {BUDGET_RATE}": rate >= BUDGET_RATE,
+            "faster than bare Python": p50_ms[jail] < p50_ms[bare] and together[jail] < together[bare],
+        }.items()
+        if not holds
+    ]
+    print(f"\nbudget missed: {'; '.join(missed)}" if missed else "\nwithin the budget")
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
@@ -163,4 +185,4 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=int, default=200, help="runs per row and mode (default: 200)")
     parser.add_argument("--concurrency", type=int, default=os.cpu_count() or 1, help="default: number of cores")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.runs, arguments.concurrency))
+    raise SystemExit(asyncio.run(main(arguments.runs, arguments.concurrency)))

@@ -21,6 +21,17 @@ VERIFY_CACHE_HITS = Counter("rlvr_verify_cache_hits_total", "Verdicts answered f
 POOL_WORKERS = Gauge("rlvr_pool_workers", "Worker processes that are alive.", ["verifier"])
 POOL_RESTARTS = Counter("rlvr_pool_restarts_total", "Worker processes replaced, by cause.", ["verifier", "cause"])
 
+# Programs of the code verifier
+SANDBOX_SLOTS = Gauge("rlvr_sandbox_slots", "Programs that can run at the same time.", ["tier"])
+SANDBOX_SLOTS_IN_USE = Gauge("rlvr_sandbox_slots_in_use", "Programs that are being run.")
+SANDBOX_WAITING = Gauge("rlvr_sandbox_waiting", "Programs that wait for a slot.")
+SANDBOX_REFUSED = Counter("rlvr_sandbox_refused_total", "Programs refused because too many wait.")
+SANDBOX_RUNS = Counter("rlvr_sandbox_runs_total", "Runs of a program on one test, by how they ended.", ["tier", "end"])
+SANDBOX_RUN_SECONDS = Histogram(
+    "rlvr_sandbox_run_seconds", "One run, from its slot's sandbox to the last of its processes, by what was run.",
+    ["tier", "kind"], buckets=_FAST,
+)  # fmt: skip
+
 # Sampling
 TRACES_SAMPLED = Counter("rlvr_traces_sampled_total", "Traces sampled.", ["finish_reason"])
 TOKENS_GENERATED = Counter("rlvr_tokens_generated_total", "Completion tokens drawn.")

@@ -11,6 +11,7 @@ from platform import python_version
 from typing import Protocol
 
 from rlvr.core.telemetry import get_logger
+from rlvr.verifier.code.attempts import run_or_again
 from rlvr.verifier.code.builds import Builds
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.languages.known import LANGUAGES
@@ -24,7 +25,6 @@ from rlvr.verifier.code.runner import (
     Runner,
     RunnerUnavailable,
     Stdio,
-    run_or_again,
 )
 from rlvr.verifier.code.settings import CodeSettings
 

@@ -29,6 +29,33 @@ class CompileSettings(Block):
     """Compiled programs that are kept for the next test or trace that needs them."""
 
 
+class DockerSettings(Block):
+    """Of the tier `docker`: a container for each run, by any engine that speaks Docker's API."""
+
+    host: str | None = None
+    """`unix://` path of the engine's socket, or `tcp://` address; None is DOCKER_HOST, or Docker's own socket."""
+    image: str = "rlvr-sandbox"
+    """What candidates run in: any with Python 3.10 or later. `deploy/docker/sandbox.Dockerfile` makes this one."""
+    python: str = "python3"
+    """Interpreter in the image."""
+    runtime: str = "auto"
+    """OCI runtime of the containers; `default` is the engine's own choice, and `auto` gVisor's `runsc` where the engine
+    has it and it works."""
+    cpus: float = Field(default=1.0, gt=0)
+    """Cores that a container may use at a time."""
+    memory_mb: int = Field(default=4608, ge=256)
+    """Memory of a container: the most that any spec's run may take, with its files and some 100 MB of our own."""
+
+
+class GvisorSettings(Block):
+    """Of the tier `gvisor`: a sandbox of `runsc` for each run."""
+
+    runsc: str = "runsc"
+    """Path or name of the program."""
+    platform: str | None = None
+    """How system calls are caught: `systrap`, `kvm` or `ptrace`; None is the program's own choice."""
+
+
 class CodeSettings(Block):
     """What the host grants to candidates, whatever a spec asks for."""
 
@@ -36,10 +63,10 @@ class CodeSettings(Block):
     """Candidates that run at the same time; more of them wait their turn, which costs them nothing."""
     max_queue: int = Field(default=4096, ge=0)
     """Candidates that may wait their turn; more are refused with RESOURCE_EXHAUSTED."""
-    tier: Literal["best", "jail", "landlock", "unsafe"] = "best"
-    """How candidates are isolated; `best` is the first of jail and landlock that works here. `unsafe` isolates
-    nothing: such a candidate has the network and what its user can read, and with Redis in reach it can write its
-    own verdict. Only for candidates that you trust."""
+    tier: Literal["best", "jail", "landlock", "docker", "gvisor", "unsafe"] = "best"
+    """How candidates are isolated; `best` is the first of jail, landlock, docker and gvisor that works here. `unsafe`
+    isolates nothing: such a candidate has the network and what its user can read, and with Redis in reach it can write
+    its own verdict. Only for candidates that you trust."""
     output_limit_bytes: int = Field(default=16 * 2**20, ge=1024)
     """Standard output of one stdio test; a byte more is `output_limit`, at once."""
     result_limit_bytes: int = Field(default=2**20, ge=1024)
@@ -62,3 +89,7 @@ class CodeSettings(Block):
     """Interpreter of the candidates; None is our own. Its site-packages are not importable."""
     startup_s: float = Field(default=15.0, gt=0)
     """How long the sandbox may take to reach the candidate's first line before it counts as broken."""
+    warm_boxes: int | None = Field(default=None, ge=0, le=400)
+    """Containers, or sandboxes of gVisor, that are started ahead of their runs on these tiers; None: `concurrency`."""
+    docker: DockerSettings = DockerSettings()
+    gvisor: GvisorSettings = GvisorSettings()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 
+_FIXED_IN_GVISOR = (resource.RLIMIT_SIGPENDING, resource.RLIMIT_MSGQUEUE)
+
 
 def set_limits(
     *, cpu_s: int, memory_mb: int, reserved_mb: int | None, stack_mb: int, scratch_mb: int, processes: int
@@ -29,4 +31,8 @@ def set_limits(
     }.items():
         hard = resource.getrlimit(limit)[1]
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (lowered, lowered))
+        try:
+            resource.setrlimit(limit, (lowered, lowered))
+        except ValueError:
+            if limit not in _FIXED_IN_GVISOR:
+                raise

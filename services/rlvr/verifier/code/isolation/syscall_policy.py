@@ -29,7 +29,7 @@ _FILES = """
     lseek dup dup2 dup3 flock fsync fdatasync truncate ftruncate fallocate fadvise64 readahead copy_file_range
     sendfile splice tee stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents
     getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink
-    symlinkat mknod mknodat umask statfs fstatfs getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
+    symlinkat umask statfs fstatfs getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
 """
 _EVENTS = """
     pipe pipe2 select pselect6 poll ppoll epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
@@ -62,8 +62,8 @@ _PRIVILEGED = """
     add_key request_key init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff
     sethostname setdomainname settimeofday clock_settime clock_adjtime adjtimex quotactl acct syslog open_by_handle_at
     name_to_handle_at setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
-    setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr migrate_pages move_pages vhangup
-    rt_sigqueueinfo rt_tgsigqueueinfo seccomp iopl ioperm fanotify_init setxattr lsetxattr fsetxattr removexattr
+    setpriority ioprio_set sched_setaffinity sched_setscheduler sched_setparam sched_setattr migrate_pages move_pages
+    vhangup rt_sigqueueinfo rt_tgsigqueueinfo seccomp iopl ioperm fanotify_init setxattr lsetxattr fsetxattr removexattr
     lremovexattr fremovexattr io_uring_setup io_uring_enter io_uring_register
 """
 _NETWORK = "socket bind connect listen accept accept4 setsockopt"
@@ -76,6 +76,7 @@ _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 9, 36, 37, 38, 1030, 1031, 1032, 1033, 1034)
 """Duplicates, flags, locks, size of a pipe, seals. Not F_SETOWN and F_SETSIG, which send signals to others."""
 _IOCTL = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS and TCGETS2 (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+_FILE_TYPE, _NO_DEVICES = 0o170000, (0, 0o100000, 0o010000)
 _ALL = 0xFFFFFFFF
 
 ALLOWED_IF: dict[str, list[Condition]] = {
@@ -84,7 +85,9 @@ ALLOWED_IF: dict[str, list[Condition]] = {
     "ioctl": [Condition(1, _ALL, _IOCTL)],
     "prctl": [Condition(0, _ALL, _PRCTL)],
     "prlimit64": [Condition(0, _ALL, (0,))],
-    "sched_setaffinity": [Condition(0, _ALL, (0,))],
+    # Files and pipes: not every kernel, gVisor's for one, keeps devices for those with a capability.
+    "mknod": [Condition(1, _FILE_TYPE, _NO_DEVICES)],
+    "mknodat": [Condition(2, _FILE_TYPE, _NO_DEVICES)],
     "personality": [Condition(0, _ALL, (0, _ALL))],
     # Only connected pairs of streams: a datagram socket can send to any socket of the host that it can name.
     "socketpair": [Condition(0, _ALL, (_AF_UNIX,)), Condition(1, 0xF, (_SOCK_STREAM,))],

@@ -20,34 +20,62 @@ _READ_BYTES = 2**18
 
 
 class Output:
-    """The reading end of a run's output."""
+    """What a run has answered so far."""
 
-    def __init__(self, fd: int, cap: int, line: Line | None) -> None:
-        self._fd = fd
+    def __init__(self, cap: int, line: Line | None) -> None:
         self._line = line
         self._cap = cap
         self._parts: list[bytes] = []
         self._size = 0
-        self._loop = asyncio.get_running_loop()
-        self.closed: asyncio.Future[bytes | None] = self._loop.create_future()
+        self.closed: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         """All of it, at the end of the stream; None as soon as it is more than `cap` bytes."""
-        os.set_blocking(fd, False)
-        self._loop.add_reader(fd, self._read)
 
-    def _read(self) -> None:
-        try:
-            part = os.read(self._fd, _READ_BYTES)
-        except BlockingIOError:
-            return
+    def add(self, part: bytes) -> bool:
+        """Add what comes next, b"" at the end; whether more can come."""
         self._parts.append(part)
         self._size += len(part)
         if part and self._size <= self._cap:
             if self._line is not None:
                 self._line.heard(part)
-            return
-        self._loop.remove_reader(self._fd)
+            return True
         if not self.closed.done():
             self.closed.set_result(b"".join(self._parts) if self._size <= self._cap else None)
+        self._parts.clear()
+        return False
+
+    def end(self) -> bool:
+        """Take what has come for all there is, nobody being left to write; False where more may be on its way."""
+        return self.closed.done()
+
+
+class PipedOutput(Output):
+    """The reading end of a run's output."""
+
+    def __init__(self, fd: int, cap: int, line: Line | None) -> None:
+        super().__init__(cap, line)
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._read)
+
+    def end(self) -> bool:
+        """See `Output.end`. A pipe may be held open yet, by sockets that hold each other, until the kernel finds them."""
+        while self._read() and not self.closed.done():
+            pass
+        if not self.closed.done():
+            self._loop.remove_reader(self._fd)
+            self.closed.set_result(b"".join(self._parts))
+        return True
+
+    def _read(self) -> bool:
+        """Take one part; whether there was one, or the end."""
+        try:
+            part = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not self.add(part):
+            self._loop.remove_reader(self._fd)
+        return True
 
     def close(self) -> None:
         """Read no more."""
@@ -60,7 +88,7 @@ class Output:
 class Exchange:
     """One run's descriptors."""
 
-    output: Output
+    output: PipedOutput
     inside: tuple[int, ...]
     """Job, input and output, to be passed to the zygote."""
 
@@ -79,12 +107,12 @@ async def exchange(job: Job, output_bytes: int, owner: int | None) -> AsyncItera
         RunnerUnavailable: the host is out of descriptors or memory.
     """
     inside: list[int] = []
-    line = _line(job)
+    line = line_of(job)
     talk: asyncio.WriteTransport | None = None
     try:
-        await _add_file(inside, "job", _header(job))
+        await _add_file(inside, "job", header_of(job))
         if line is None:
-            await _add_file(inside, "input", _input(job))
+            await _add_file(inside, "input", input_of(job))
         else:
             talk = await _talk(inside, line)
         reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -97,7 +125,7 @@ async def exchange(job: Job, output_bytes: int, owner: int | None) -> AsyncItera
         raise
     if owner is not None:
         os.fchown(writer, owner, owner)  # so that the candidate can open /dev/stdout
-    both = Exchange(Output(reader, output_bytes, line), (*inside, writer))
+    both = Exchange(PipedOutput(reader, output_bytes, line), (*inside, writer))
     try:
         yield both
     finally:
@@ -106,7 +134,8 @@ async def exchange(job: Job, output_bytes: int, owner: int | None) -> AsyncItera
         both.output.close()
 
 
-def _header(job: Job) -> bytes:
+def header_of(job: Job) -> bytes:
+    """The job as its process reads it (see `zygote.program`)."""
     action = job.action
     header: dict[str, Any] = {"source": job.source, "files": dict(job.files)}
     if isinstance(action, Stdio):
@@ -122,7 +151,8 @@ def _header(job: Job) -> bytes:
     return marshal.dumps(header)
 
 
-def _line(job: Job) -> Line | None:
+def line_of(job: Job) -> Line | None:
+    """The line on which the job's requests or answers come, if they do."""
     if isinstance(job.action, Tests):
         return job.action.line
     if isinstance(job.action, Answers) and not isinstance(job.action.requests, tuple):
@@ -130,8 +160,8 @@ def _line(job: Job) -> Line | None:
     return None
 
 
-def _input(job: Job) -> bytes:
-    """All that the run reads, where it is known beforehand."""
+def input_of(job: Job) -> bytes:
+    """All that the run reads, of a job without a line."""
     if isinstance(job.action, Stdio | Exec):
         return job.action.stdin
     if isinstance(job.action, Compile):

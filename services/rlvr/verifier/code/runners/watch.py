@@ -11,8 +11,8 @@ from typing import Any
 
 from rlvr.verifier.code.runner import End, Limits, RunnerUnavailable, RunResult
 from rlvr.verifier.code.runners.exchange import Output
-from rlvr.verifier.code.runners.usage import usage_below
-from rlvr.verifier.code.runners.zygote import Run
+from rlvr.verifier.code.runners.run import Run
+from rlvr.verifier.code.runners.usage import Usage
 from rlvr.verifier.code.zygote.harness import EXIT_COMPILE, EXIT_MEMORY
 
 _PATIENCE = 3
@@ -24,11 +24,20 @@ _TICK_S = 0.05
 class Watch:
     """One run and its limits."""
 
-    def __init__(self, run: Run, output: Output, limits: Limits, zygote_pid: int) -> None:
+    def __init__(self, run: Run, output: Output, limits: Limits, usage: Callable[[], Usage | None]) -> None:
+        """`usage` tells what the run's processes have had of the host; None if there are none any more."""
         self._run = run
         self._output = output
         self._limits = limits
-        self._zygote_pid = zygote_pid
+        self._usage = usage
+
+    async def started(self, startup_s: float) -> None:
+        """Wait for the program to begin. Raises RunnerUnavailable."""
+        try:
+            async with asyncio.timeout(startup_s):  # wait_for may lose a cancellation, before 3.12
+                await asyncio.shield(self._run.started)
+        except TimeoutError:
+            raise RunnerUnavailable(f"the sandbox was not ready after {startup_s:g} s") from None
 
     async def result(self, look: Callable[[], RunResult | None] | None, look_every_s: float) -> RunResult:
         """Wait for the run to end or to break a limit. `look` is asked now and then whether it has broken another.
@@ -51,6 +60,8 @@ class Watch:
                 return RunResult(End.OUTPUT_LIMIT, b"", min(taken, limit), detail)
             if done:
                 continue
+            if self._run.ended.done() and self._output.end():
+                continue
             if look is not None and (broken := look()):
                 return broken
             if left <= 0:
@@ -71,7 +82,7 @@ class Watch:
             RunnerUnavailable: it has, but waited for a core for too long.
         """
         limit = self._limits.time_s
-        usage = usage_below(self._zygote_pid)
+        usage = self._usage()
         # Without a process it has ended, and only our reading of its report is late.
         own = 0.0 if usage is None else max(usage.cpu_s, taken - usage.starved_s)
         if own >= limit:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rlvr.verifier.code.runner import RunnerUnavailable
 from rlvr.verifier.code.runners.cgroups import Cgroup
+from rlvr.verifier.code.runners.run import Run
 from rlvr.verifier.code.zygote.wire import MESSAGE_BYTES
 
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[4])
@@ -22,32 +23,6 @@ _OPTIONS = ["-P", "-s", "-S", "-X", "utf8", "-c", _BOOT, _SOURCE_ROOT]
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"}  # a seed, so that equal runs answer equally
 _GRACE_S = 5.0
 _CREDENTIALS = struct.Struct("3i")
-
-
-class Run:
-    """One run under way."""
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.started: asyncio.Future[None] = loop.create_future()
-        """The program's first line comes next; or RunnerUnavailable."""
-        self.ended: asyncio.Future[tuple[int | None, float]] = loop.create_future()
-        """The candidate's wait status, if known, and CPU seconds, once all it started is gone; or RunnerUnavailable."""
-
-    def fail(self, why: str) -> None:
-        """Nothing was learnt about the program, and there is nothing left to wait for."""
-        self.fail_start(why)
-        _fail(self.ended, why)
-
-    def fail_start(self, why: str) -> None:
-        """The program never began."""
-        _fail(self.started, why)
-
-
-def _fail(future: asyncio.Future[Any], why: str) -> None:
-    if not future.done():
-        future.set_exception(RunnerUnavailable(why))
-        future.exception()  # it may be that nobody waits for it any more
 
 
 class Zygote:
@@ -137,6 +112,10 @@ class Zygote:
         except OSError as failure:
             self._lose(f"the sandbox is gone: {failure}")
         return run
+
+    def cpu_s(self) -> float | None:
+        """CPU time of its cgroup so far; None if that is not known."""
+        return None if self.cgroup is None else self.cgroup.cpu_s()
 
     async def end(self, run: Run) -> None:
         """Kill a run, if it still goes on, and wait until nothing is left of it. Then the zygote may be dead too."""

@@ -7,15 +7,16 @@ import contextlib
 import math
 import sys
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.exchange import exchange
-from rlvr.verifier.code.runners.usage import memory_below
+from rlvr.verifier.code.runners.meter import Meter
 from rlvr.verifier.code.runners.watch import Watch
-from rlvr.verifier.code.runners.zygote import Run, Zygote
+from rlvr.verifier.code.runners.zygote import Zygote
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.slots import Slots
 
@@ -77,9 +78,9 @@ class ZygoteRunner:
         isolation += ["cgroup"] if self._has_cgroups else []
         return {"tier": self.tier, "isolation": isolation}
 
-    def slot(self, timeout_s: float) -> contextlib.AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> contextlib.AbstractAsyncContextManager[int]:
         """The right to run jobs one after the other (see `Runner.slot`)."""
-        return self._slots.take(timeout_s)
+        return self._slots.take(timeout_s, patient=patient)
 
     def beside(self, slot: int) -> int:
         """A second place (see `Runner.beside`): a zygote of its own, started when it is first needed."""
@@ -93,15 +94,20 @@ class ZygoteRunner:
         owner = self._owner(slot)
         oom_kills = self._prepare_cgroup(zygote, limits)
         async with self._place(slot) as place, exchange(job, limits.output_bytes, owner) as passed:
-            run = zygote.begin({"limits": self._rlimits(limits)} | place, passed.inside)
+            bounds = rlimits(limits, self._settings)
+            run = zygote.begin({"limits": bounds} | place, passed.inside)
             passed.close_inside()
             try:
-                result = await self._watch(run, Watch(run, passed.output, limits, zygote.pid), zygote, limits, place)
+                meter = Meter(zygote.pid, zygote.cpu_s, bounds["processes"])
+                watch = Watch(run, passed.output, limits, meter.usage)
+                await watch.started(self._settings.startup_s)
+                look = partial(self._broken_limit, zygote, meter, limits, place)
+                result = await watch.result(look, _LOOK_EVERY_S)
             finally:
                 self._ending[slot] = asyncio.create_task(zygote.end(run))
                 await asyncio.shield(self._ending[slot])
         if result.end is End.KILLED and zygote.cgroup is not None and zygote.cgroup.num_oom_kills() > oom_kills:
-            return RunResult(End.MEMORY_LIMIT, b"", result.time_s, _over_memory(limits))
+            return RunResult(End.MEMORY_LIMIT, b"", result.time_s, over_memory(limits))
         return result
 
     async def close(self) -> None:
@@ -147,42 +153,33 @@ class ZygoteRunner:
         if zygote.cgroup is None:
             return 0
         try:
-            granted = self._rlimits(limits)
+            granted = rlimits(limits, self._settings)
             zygote.cgroup.set_processes(granted["processes"] + _OWN_PROCESSES)
             zygote.cgroup.set_memory((limits.memory_mb + granted["scratch_mb"] + _OWN_MEMORY_MB) * 2**20)
             return zygote.cgroup.num_oom_kills()
         except OSError as failure:
             raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
 
-    async def _watch(self, run: Run, watch: Watch, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult:
-        try:
-            async with asyncio.timeout(self._settings.startup_s):  # wait_for may lose a cancellation, before 3.12
-                await asyncio.shield(run.started)
-        except TimeoutError:
-            raise RunnerUnavailable(f"the sandbox was not ready after {self._settings.startup_s:g} s") from None
-
-        scratch_mb = self._rlimits(limits)["scratch_mb"]
-
-        def look() -> RunResult | None:
-            if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
-                return RunResult(End.MEMORY_LIMIT, b"", 0.0, _over_memory(limits))
-            return self._look(place, scratch_mb)
-
-        return await watch.result(look, _LOOK_EVERY_S)
-
-    def _rlimits(self, limits: Limits) -> dict[str, Any]:
-        """See `isolation.rlimits`."""
-        return {
-            "cpu_s": math.ceil(limits.time_s) + 1,
-            "memory_mb": limits.memory_mb,
-            "reserved_mb": limits.reserved_mb,
-            "stack_mb": limits.stack_mb,
-            "scratch_mb": limits.scratch_mb or self._settings.scratch_mb,
-            "processes": limits.processes or self._settings.processes,
-        }
+    def _broken_limit(self, zygote: Zygote, meter: Meter, limits: Limits, place: dict[str, Any]) -> RunResult | None:
+        if zygote.cgroup is None and meter.memory_bytes() > limits.memory_mb * 2**20:
+            return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
+        return self._look(place, rlimits(limits, self._settings)["scratch_mb"])
 
 
-def _over_memory(limits: Limits) -> str:
+def rlimits(limits: Limits, settings: CodeSettings) -> dict[str, Any]:
+    """Resource limits of a run's processes (see `isolation.rlimits`)."""
+    return {
+        "cpu_s": math.ceil(limits.time_s) + 1,
+        "memory_mb": limits.memory_mb,
+        "reserved_mb": limits.reserved_mb,
+        "stack_mb": limits.stack_mb,
+        "scratch_mb": limits.scratch_mb or settings.scratch_mb,
+        "processes": limits.processes or settings.processes,
+    }
+
+
+def over_memory(limits: Limits) -> str:
+    """Detail of a run whose processes have taken more than they may."""
     return f"all processes together: over {limits.memory_mb} MB"
 
 
