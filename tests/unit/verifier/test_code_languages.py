@@ -17,7 +17,7 @@ from rlvr.verifier.code.languages.known import LANGUAGES, Name
 from rlvr.verifier.code.languages.language import External
 from rlvr.verifier.code.made import NotMade, read_made
 from rlvr.verifier.code.programs import Programs, find_toolchains
-from rlvr.verifier.code.runner import Compile, Exec, RunnerUnavailable
+from rlvr.verifier.code.runner import Compile, Exec, Job, Limits, RunnerUnavailable, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.protocol import InvalidSpec
@@ -49,18 +49,27 @@ class Counted:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail():
     async with started("jail", concurrency=2, languages=None, output_limit_bytes=2**20, **LIMITED) as grader:
+        runner = grader.runner
+        async with runner.slot(WAIT_S) as one, runner.slot(WAIT_S) as other:
+            for slot in (
+                one,
+                other,
+            ):  # what a slot needs is made when it is first used, which `other_tier` would notice
+                await runner.run(Job("", Stdio(b"")), Limits(10, 512, 1024), slot)
         yield grader
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["unprivileged_jail", "landlock"])
-async def other_tier(request):
+async def other_tier(request, jail):
     languages = ("c", "javascript")
+    await settled(jail)
     async with started(request.param, concurrency=1, languages=languages, output_limit_bytes=2**20) as grader:
         yield grader
 
 
-@pytest.fixture
-def runs(jail):
+@pytest_asyncio.fixture(loop_scope="module")
+async def runs(jail):
+    await grade(jail, "c", PROGRAMS["c"]["right"])  # the first program in a language comes after a trial one
     counted = Counted(jail.runner)
     yield counted
     del jail.runner.run
