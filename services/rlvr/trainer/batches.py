@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.run_spec import RunSpec
 from rlvr.core.telemetry import get_logger
-from rlvr.trainer.batch import Trace
 from rlvr.trainer.inbox import Inbox
 from rlvr.trainer.lease import CALL_S
 from rlvr.trainer.selection import select
 from rlvr.trainer.status import TrainerStatus
+from rlvr.trainer.traces import Trace
 from rlvr.trainer.wire import GroupUnusable, to_traces
 from rlvr.v1 import coordinator_pb2, coordinator_pb2_grpc, trace_pb2
 

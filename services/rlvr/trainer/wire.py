@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from rlvr.core.policy import PolicySpan, lag
 from rlvr.core.run_spec import RunSpec
-from rlvr.trainer.batch import Trace
 from rlvr.trainer.grpo import LossConfig
 from rlvr.trainer.step import Recipe, StepMetrics
+from rlvr.trainer.traces import Trace
 from rlvr.v1 import coordinator_pb2, trace_pb2
 
 
