@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -41,8 +41,9 @@ class Account:
 
     def add(self, record: dict[str, Any]) -> None:
         """Take in a StepRecord."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + type(part.default)(record.get(part.name, 0)))
+        for name in asdict(self):
+            before = getattr(self, name)
+            setattr(self, name, before + type(before)(record.get(name, 0)))
 
 
 @dataclass
@@ -141,8 +142,8 @@ def bucket_means(values: list[float], count: int) -> list[float]:
 
 
 def amount(value: float) -> str:
-    """For a person: `950`, `12.3 k`, `4.56 T`."""
-    units = ["", " k", " M", " G", " T", " P"]
+    """For a person: `950`, `12.3k`, `4.56T`."""
+    units = ["", "k", "M", "G", "T", "P"]
     while abs(value) >= 1000 and len(units) > 1:
         value /= 1000
         del units[0]

@@ -61,7 +61,7 @@ class Lora(_Part):
     """A low-rank adapter (arXiv:2106.09685), the only thing that is trained."""
 
     rank: int = Field(16, ge=1, le=1024)
-    alpha: float = Field(32.0, gt=0)
+    alpha: int = Field(32, ge=1, le=65_536)
     """The adapter's product is scaled by alpha / rank."""
     target_modules: list[str] = Field(default_factory=list)
     """Ends of the names of the linear layers that get one, for example `q_proj`; empty: every linear layer but the

@@ -86,7 +86,7 @@ class _NextTokens(torch.autograd.Function):
         return chosen - normaliser[predictor]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         hidden, head, predictor, token, normaliser = ctx.saved_tensors
         of_hidden = torch.empty_like(hidden)
         of_head = torch.zeros_like(head) if ctx.needs_input_grad[1] else None

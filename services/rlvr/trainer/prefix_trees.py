@@ -16,7 +16,7 @@ Token j sees token i when i <= j < end[i].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -72,8 +72,8 @@ class PrefixTrees:
 
     def to(self, device: torch.device) -> PrefixTrees:
         """The same on another device."""
-        tensors = (self.input_ids, self.position_ids, self.ends, self.predictors, self.predicted_by)
-        return PrefixTrees(*(tensor.to(device) for tensor in tensors), self.work)
+        names = ("input_ids", "position_ids", "ends", "predictors", "predicted_by")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def plant(examples: Sequence[Example], flops: ModelFlops, max_tokens: int) -> list[Tree]:

@@ -219,13 +219,15 @@ class Session:
     async def _publish(self, learner: Learner, tokenizer: PreTrainedTokenizerBase, version: int) -> Published:
         root = str(self._versions)
         try:
-            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version)
+            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version, adapter=learner.adapter)
         except VersionConflict:
             # Left by a trainer that was killed before it was registered, on a machine that does not repeat
             # itself bit for bit; or, if the lease is lost, another trainer's.
             if not await self._lease.renew() or self._lease.run.step >= version:
                 raise
-            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version, replace=True)
+            return await asyncio.to_thread(
+                publish, learner.model, tokenizer, root, version, adapter=learner.adapter, replace=True
+            )
 
     async def _is_still_ours(self) -> bool:
         """Whether nobody else can have gone on with the run: a stopped run's lease stays with its trainer."""

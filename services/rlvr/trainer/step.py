@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from rlvr.trainer.flops import model_flops
 from rlvr.trainer.logprobs import completion_logprobs
 from rlvr.trainer.proof import why_not_shared
 from rlvr.trainer.traces import Group
+
+if TYPE_CHECKING:
+    from rlvr.trainer.adapter import Adapter
 
 KlTarget = Literal["step_start", "reference"]
 
@@ -98,8 +101,12 @@ class Learner:
         *,
         pad_token_id: int,
         reference: PreTrainedModel | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
         """
+        Args:
+            adapter: the one in `model`, when that is all that is trained.
+
         Raises:
             ValueError: KL to a reference is asked for and no reference given.
         """
@@ -108,6 +115,7 @@ class Learner:
         # Dropout would make ℓθ differ from ℓold for the same weights.
         self.model = model.eval()
         self.reference = reference.eval().requires_grad_(False) if reference is not None else None
+        self.adapter = adapter
         self.recipe = recipe
         self.num_updates = 0
         self.flops = model_flops(model)

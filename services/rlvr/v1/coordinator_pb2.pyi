@@ -98,9 +98,9 @@ class Lora(_message.Message):
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     TARGET_MODULES_FIELD_NUMBER: _ClassVar[int]
     rank: int
-    alpha: float
+    alpha: int
     target_modules: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[float] = ..., target_modules: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., target_modules: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunSpec(_message.Message):
     __slots__ = ("name", "policy", "policy_path", "problems", "group_size", "sampling", "training")

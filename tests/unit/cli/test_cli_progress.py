@@ -99,7 +99,7 @@ def test_what_the_steps_took_is_summed_and_the_gap_is_the_last_step_s() -> None:
 
 
 def test_amounts_have_three_figures_and_a_unit() -> None:
-    assert [amount(0), amount(950), amount(12_345), amount(4.56e12)] == ["0", "950", "12.3 k", "4.56 T"]
+    assert [amount(0), amount(950), amount(12_345), amount(4.56e12)] == ["0", "950", "12.3k", "4.56T"]
 
 
 def test_durations_read_like_a_clock() -> None:
