@@ -21,6 +21,7 @@ from rlvr.core.run_spec import (
 )
 from rlvr.v1 import common_pb2, coordinator_pb2
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MINIMAL = {"name": "a", "policy_path": "/p", "problems": {"kind": "jsonl", "path": "x.jsonl"}}
 
 
@@ -83,6 +84,11 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     assert spec.policy_path == str(tmp_path / "tiny")
     assert isinstance(spec.problems, JsonlSource)
     assert spec.problems.path == str(tmp_path / "p.jsonl")
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.name)
+def test_the_examples_are_runs(file: Path) -> None:
+    assert load_toml(file).name
 
 
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
