@@ -41,6 +41,8 @@ ALL_TIERS = [*ISOLATING, *BOXES]
 WAIT_S = 60
 BUSY_S = 20
 _CGROUPS = Path("/sys/fs/cgroup")
+_AT_WORK: set[CodeGrader] = set()
+"""Graders of this test process; what they replace after a run, in their own time, is nothing left over."""
 _ROOTS = re.compile(r"\S+ (/mnt|/media|/srv|/run|/tmp)(?= )")
 """Mounts where our private roots are made."""
 _FOLDERS = (f"{PREFIX}{os.getpid()}-*", f"{GVISOR_PREFIX}*")
@@ -80,6 +82,8 @@ async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
     For Python only, which starts faster, unless told otherwise.
     """
     settings = needs_of(tier) | settings
+    for other in _AT_WORK:
+        await settled(other)
     with nothing_left_behind():
         async with _started(tier, settings) as grader:
             yield grader
@@ -113,8 +117,11 @@ async def _started(tier: str, settings: dict[str, Any]) -> AsyncIterator[CodeGra
         grader = CodeGrader(chosen, runner)
         try:
             await grader.start()
+            if tier not in BOXES:
+                _AT_WORK.add(grader)
             yield grader
         finally:
+            _AT_WORK.discard(grader)
             await grader.close()
         return
     pytest.skip(f"this host does not have the tier {tier}")
@@ -153,7 +160,7 @@ async def settled(grader: CodeGrader) -> None:
     expected = 2 if grader.describe()["tier"] == "jail" else 1
     async with asyncio.timeout(10):
         for zygote in getattr(grader.runner, "_zygotes", {}).values():
-            while len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
+            while zygote.alive and len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
                 await asyncio.sleep(0.01)
 
 

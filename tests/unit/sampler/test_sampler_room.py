@@ -203,6 +203,7 @@ async def test_a_prompt_becomes_a_claim_check_and_k_traces(room: RoomUnderTest, 
     )
     sampled = trace_pb2.SampledGroup.FromString(await room.redis.get(keys.sampled("run-1-0")))
     assert sampled.temperature == 1.0
+    assert sampled.sample_seconds > 0
     assert struct.unpack("<4i", sampled.prompt_ids) == tuple(map(ord, "1+2="))
     assert struct.unpack("<7i", sampled.traces[1].completion_ids) == tuple(map(ord, "1+2= #1"))
     assert struct.unpack("<7f", sampled.traces[1].logprobs) == (0.0,) * 7

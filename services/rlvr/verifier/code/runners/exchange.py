@@ -59,7 +59,7 @@ class PipedOutput(Output):
         self._loop.add_reader(fd, self._read)
 
     def end(self) -> bool:
-        """See `Output.end`. A pipe may be held open yet, by sockets that hold each other, until the kernel finds them."""
+        """See `Output.end`. A pipe may yet be held open, by sockets that hold each other till the kernel finds them."""
         while self._read() and not self.closed.done():
             pass
         if not self.closed.done():
