@@ -48,6 +48,8 @@ _ROOTS = re.compile(r"\S+ (/mnt|/media|/srv|/run|/tmp)(?= )")
 _FOLDERS = (f"{PREFIX}{os.getpid()}-*", f"{GVISOR_PREFIX}*")
 _REPLACED = ("processes", "containers", "cgroups", "mounts")
 """What may be other than it was, as long as there is no more of it: that which serves the next run."""
+_IDLE_CONNECTIONS = 12
+"""To a container engine, once it has been used."""
 _SIGNS_OF_A_BOX = (GVISOR_PREFIX, "from rlvr.verifier.code.zygote.box import main")
 _SOURCE_ROOT = str(Path(rlvr.__file__).parents[1])
 """On the command line of every zygote, and so of what it forks."""
@@ -227,7 +229,8 @@ def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:
     for kind in _REPLACED:
         if kind in new and len(now[kind]) <= len(before[kind]):
             del new[kind]
-    if "descriptors" in new and int(*now["descriptors"]) < int(*before["descriptors"]):
+    more = int(*now["descriptors"]) - int(*before["descriptors"])
+    if "descriptors" in new and more <= (_IDLE_CONNECTIONS if engine.cache_info().currsize else 0):
         del new["descriptors"]
     return new
 

@@ -31,6 +31,11 @@ _MOST_PROCESSES = 512
 """Of a container; the run's own limit is a resource limit."""
 _MOST_SCRATCH_MB = 512
 _SHARED_MEMORY_MB = 16
+_SHUT = dict.fromkeys(("/run", "/var/tmp"), "ro,nosuid,nodev,noexec,size=4k")
+"""Podman would make these writable."""
+_MASKED = ["/sys", *(f"/proc/{name}" for name in ("acpi", "asound", "kcore", "keys", "sched_debug", "scsi"))]
+_MASKED += [f"/proc/{name}" for name in ("interrupts", "latency_stats", "timer_list", "timer_stats")]
+"""What Docker hides of the host's kernel, and what it does not."""
 _DEATH_S = 5.0
 _HEAD = struct.Struct(">BxxxI")  # docker's API, attach: stream and length before each part
 _STDOUT = 1
@@ -149,7 +154,7 @@ class DockerRunner(BoxRunner):
         host = {
             "network_mode": "none",
             "read_only": True,
-            "tmpfs": {SCRATCH: f"rw,exec,nosuid,nodev,mode=1777,size={scratch_mb}m"},
+            "tmpfs": {SCRATCH: f"rw,exec,nosuid,nodev,mode=1777,size={scratch_mb}m", **_SHUT},
             "shm_size": _SHARED_MEMORY_MB * 2**20,
             "ipc_mode": "private",
             "cap_drop": ["ALL"],
@@ -189,6 +194,7 @@ class Container(Box):
             log_config=LogConfig(type=LogConfig.types.NONE),
             ulimits=[Ulimit(name=name, soft=value, hard=value) for name, value in limits.items()],
         )
+        config["MaskedPaths"] = _MASKED
         made = await self._engine.call("create_container", **self._options, host_config=config, name=self._name)
         socket = await self._engine.attach(made["Id"])
         loop = asyncio.get_running_loop()
