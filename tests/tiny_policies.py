@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -77,3 +78,31 @@ def logprobs(policy: Path, prompt_ids: list[int], completion_ids: list[int], tem
     logits = model(input_ids=ids, use_cache=False).logits[0, len(prompt_ids) - 1 : -1].float() / temperature
     drawn = torch.tensor(completion_ids)[:, None]
     return torch.log_softmax(logits, dim=-1).gather(1, drawn)[:, 0].tolist()
+
+
+def write_adapter(base: Path, folder: Path, seed: int, rank: int = 4) -> tuple[Path, Path]:
+    """A LoRA adapter of a policy as peft writes it, and the same policy as full weights: W + alpha/r * B A."""
+    torch.manual_seed(seed)
+    adapter, merged = folder / f"adapter-{seed}", folder / f"merged-{seed}"
+    shutil.copytree(base, merged)
+    weights = load_file(base / "model.safetensors")
+    tensors = {}
+    for name in [name for name in weights if name.endswith(("q_proj.weight", "v_proj.weight"))]:
+        rows, columns = weights[name].shape
+        down, up = torch.randn(rank, columns) * 0.3, torch.randn(rows, rank) * 0.3
+        module = "base_model.model." + name.removesuffix(".weight")
+        tensors |= {f"{module}.lora_A.weight": down, f"{module}.lora_B.weight": up}
+        weights[name] = weights[name] + 2 * up @ down
+    adapter.mkdir()
+    save_file(tensors, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": str(base),
+        "r": rank,
+        "lora_alpha": 2 * rank,
+        "target_modules": ["q_proj", "v_proj"],
+    }
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    save_file(weights, merged / "model.safetensors", metadata={"format": "pt"})
+    return adapter, merged
