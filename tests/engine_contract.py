@@ -219,7 +219,11 @@ async def greedy_decoding_is_answered_by_the_newest_weights(subject: Subject) ->
     policy, _ = await subject.load(subject.v0)
     for version, folder in enumerate((subject.v0, subject.v1, subject.v0)):
         await subject.engine.load(policy, version, str(folder))
-        answers.append((await subject.engine.generate(greedy)).samples[0].completion_ids)
+        group = await subject.engine.generate(greedy)
+        [sample] = group.samples
+        answers.append(sample.completion_ids)
+        expected = tiny_policies.logprobs(folder, group.prompt_ids.tolist(), sample.completion_ids.tolist())
+        assert sample.logprobs.tolist() == pytest.approx(expected, abs=1e-3)
     assert answers[0] != answers[1]
     assert answers[0] == answers[2]
 

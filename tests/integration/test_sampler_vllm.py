@@ -27,8 +27,9 @@ from rlvr.sampler.engines.vllm.engine import VllmEngine
 from rlvr.sampler.engines.vllm.server import ExternalServer, OwnServer
 from rlvr.sampler.engines.vllm.settings import VllmSettings
 from rlvr.sampler.versions import PolicyVersion
-from rlvr.v1 import common_pb2, sampler_pb2, trace_pb2
-from sampler_rooms import RoomUnderTest, running_room
+from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc, sampler_pb2, trace_pb2
+from rooms import RoomProcess
+from sampler_rooms import RegisterServicer, RoomUnderTest, running_room, serve
 from vllm_venv import find_python
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400), pytest.mark.slow]
@@ -93,6 +94,15 @@ async def room_with(engine: VllmEngine, redis_url: str, folder: Path) -> AsyncIt
         await redis.aclose()
 
 
+@asynccontextmanager
+async def serve_register() -> AsyncIterator[tuple[RegisterServicer, str]]:
+    """A coordinator's register, and its address."""
+    register = RegisterServicer()
+    add = coordinator_pb2_grpc.add_CoordinatorServiceServicer_to_server
+    async with serve(register, add, coordinator_pb2.DESCRIPTOR) as port:
+        yield register, f"127.0.0.1:{port}"
+
+
 def greedy(max_tokens: int = 20) -> sampler_pb2.GenerateRequest:
     return sampler_pb2.GenerateRequest(
         prompts=[sampler_pb2.Prompt(messages=[common_pb2.ChatMessage(role="user", content="1+2=")])],
@@ -122,15 +132,15 @@ async def test_a_dropped_group_is_aborted_in_the_server(subject: Subject, server
     await until_async(lambda: _running_in(server, at_most=0))
 
 
-async def test_a_groups_prompt_is_computed_once(subject: Subject) -> None:
+async def test_a_groups_prompt_is_computed_once(subject: Subject, server: OwnServer) -> None:
     """Of 70 prompt tokens, two whole blocks of 32 are shared by the seven other samples."""
     await subject.load(subject.v0)
-    before = subject.engine.status()
+    before = await server.api.metrics()
     await subject.engine.generate(request("12+3" * 17 + "4=", k=8, max_tokens=4))
-    await until(lambda: subject.engine.status().prompt_tokens_computed > before.prompt_tokens_computed)
-    after = subject.engine.status()
-    shared = after.prompt_tokens_shared - before.prompt_tokens_shared
-    assert (shared, after.prompt_tokens_computed - before.prompt_tokens_computed) == (7 * 64, 8 * 70 - 7 * 64)
+    after = await server.api.metrics()
+    assert after.prompt_tokens_cached - before.prompt_tokens_cached == 7 * 64
+    assert after.prompt_tokens_computed - before.prompt_tokens_computed == 8 * 70 - 7 * 64
+    await until(lambda: subject.engine.status().prompt_tokens_shared >= 7 * 64)
 
 
 async def test_a_run_moves_its_weights_while_groups_are_sampled_through_the_room(
@@ -195,6 +205,38 @@ async def test_a_policy_may_be_an_adapter_and_completions_end_under_the_one_that
         await adapters.close()
 
 
+async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_life(
+    server: OwnServer, engine: VllmEngine, folders: list[Path], redis_url: str, tmp_path: Path
+) -> None:
+    await engine.load("facade", 0, str(folders[0]))
+    async with room_with(engine, redis_url, tmp_path) as room, serve_register() as (register, coordinator):
+        # The room itself idles: its own register names no policy. The facade is a process of its own.
+        facade = RoomProcess(
+            "sampler",
+            redis_url,
+            tmp_path,
+            {
+                "RLVR_SAMPLER__ENGINE": "vllm",
+                "RLVR_SAMPLER__VLLM__URL": server.api.url,
+                "RLVR_PEERS__COORDINATOR": coordinator,
+            },
+        )
+        await register.say(PolicyVersion("facade", 0, str(folders[0])))
+        await asyncio.to_thread(facade.start)
+        try:
+            await room.admit("run-1-0", policy="facade", sampling=common_pb2.SamplingParams(max_tokens=240))
+            await until_async(lambda: _running_in(server, at_least=1))
+            await asyncio.to_thread(facade.kill)
+            await until_async(lambda: _running_in(server, at_most=0))
+            assert not await room.traces()
+            await asyncio.to_thread(facade.start)
+            await until_async(lambda: _have_traces(room, 3))
+            await until_async(lambda: _nothing_left(room, "facade"))
+            assert len(await room.traces()) == 3
+        finally:
+            await asyncio.to_thread(facade.stop)
+
+
 async def test_a_server_killed_in_the_middle_of_a_group_is_started_again_and_the_group_finished_once(
     engine: VllmEngine, server: OwnServer, folders: list[Path], redis_url: str, tmp_path: Path
 ) -> None:
@@ -218,7 +260,7 @@ async def test_a_server_killed_in_the_middle_of_a_group_is_started_again_and_the
         completion = list(struct.unpack(f"<{len(ids) // 4}i", ids))
         # Greedy, so this is the restarted server's weights speaking.
         assert completion[:40] == greedy_completion(folders[1], [4, 13, 5, 15], 40)
-        await until_async(lambda: _nothing_left(room))
+        await until_async(lambda: _nothing_left(room, "killed"))
         assert len(await room.traces()) == 3
 
 
@@ -236,5 +278,5 @@ async def _have_traces(room: RoomUnderTest, count: int) -> bool:
     return len(await room.traces()) >= count
 
 
-async def _nothing_left(room: RoomUnderTest) -> bool:
-    return await room.backlog("killed") == 0
+async def _nothing_left(room: RoomUnderTest, policy: str) -> bool:
+    return await room.backlog(policy) == 0

@@ -55,6 +55,9 @@ class StubServer:
         self.weights, self.name, self.dead = folder.base, "default", asyncio.Event()
         return True
 
+    async def folder_for(self, folder: PolicyFolder) -> str:
+        return folder.path
+
     async def capacity(self) -> Capacity:
         return Capacity(256, Load(16, 2048))
 

@@ -53,7 +53,8 @@ class VllmApi:
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(_PROBE_S, connect=_CONNECT_S),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            # No connection is kept: one that the server closes just when it is used again would look like a loss.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,
         )
 

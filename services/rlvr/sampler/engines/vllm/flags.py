@@ -34,6 +34,8 @@ class Start:
     """`auto`, `float32`, `bfloat16` or `float16`."""
     lora_rank: int = 0
     """Rank of the adapters that it will be given; 0 for none."""
+    untied: bool = False
+    """Its output head is given as a tensor of its own (see `tied`)."""
 
 
 def arguments(settings: VllmSettings, start: Start) -> list[str]:
@@ -67,6 +69,8 @@ def arguments(settings: VllmSettings, start: Start) -> list[str]:
     ]
     if settings.enforce_eager:
         switches.append("--enforce-eager")
+    if start.untied:
+        flags["--hf-overrides"] = '{"tie_word_embeddings": false}'
     if start.lora_rank:
         rank = max(start.lora_rank, settings.lora.max_rank)
         switches.append("--enable-lora")

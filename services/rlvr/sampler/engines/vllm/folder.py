@@ -18,6 +18,8 @@ _NOT_ARCHITECTURE = {"transformers_version", "_name_or_path", "dtype", "torch_dt
 _HEADER_LIMIT = 100 << 20
 """Longest header that the safetensors format allows, bytes."""
 
+INDEX_NAME = "model.safetensors.index.json"
+
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor name -> shape."""
 
@@ -89,7 +91,9 @@ def _read_model(folder: Path) -> PolicyFolder:
     if not stop_ids:
         raise PolicyLoadFailed(f"{folder} names no end-of-sequence token: set eos_token_id in config.json")
     architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
-    return PolicyFolder(str(folder), str(folder), 0, architecture, _read_shapes(folder), stop_ids, tokenizer)
+    return PolicyFolder(
+        str(folder), str(folder), 0, architecture, _read_shapes(*_weight_files(folder)), stop_ids, tokenizer
+    )
 
 
 def _read_adapter(folder: Path, lora_base: str) -> PolicyFolder:
@@ -99,7 +103,7 @@ def _read_adapter(folder: Path, lora_base: str) -> PolicyFolder:
         raise PolicyLoadFailed(
             f"{folder} is an adapter of {base!r}, which is not a folder here: set RLVR_SAMPLER__VLLM__LORA__BASE"
         )
-    shapes = _read_header(folder / "adapter_model.safetensors")
+    shapes = _read_shapes(folder / "adapter_model.safetensors")
     model = _read_model(Path(base))
     tokenizer = _read_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else model.tokenizer
     return PolicyFolder(str(folder), base, int(adapter["r"]), model.config, shapes, model.stop_ids, tokenizer)
@@ -123,20 +127,36 @@ def _stop_ids(folder: Path, config: Mapping[str, Any], tokenizer: Any) -> list[i
     return sorted(found)
 
 
-def _read_shapes(folder: Path) -> Shapes:
-    index = folder / "model.safetensors.index.json"
-    names = ["model.safetensors"]
-    if index.is_file():
-        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name in names:
-        shapes.update(_read_header(folder / name))
-    return shapes
+def read_tensor(folder: Path, name: str) -> tuple[str, bytes]:
+    """A tensor's type, as safetensors names it, and its bytes. Blocking.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    for path in _weight_files(folder):
+        header, begin = _read_header(path)
+        if name in header:
+            first, last = header[name]["data_offsets"]
+            with path.open("rb") as file:
+                file.seek(begin + first)
+                return header[name]["dtype"], file.read(last - first)
+    raise KeyError(name)
 
 
-def _read_header(path: Path) -> Shapes:
-    """The tensors that a safetensors file (https://github.com/huggingface/safetensors#format) says it has, and a
-    check that it is long enough to have them.
+def _read_shapes(*paths: Path) -> Shapes:
+    return {name: tuple(tensor["shape"]) for path in paths for name, tensor in _read_header(path)[0].items()}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / INDEX_NAME
+    if not index.is_file():
+        return [folder / "model.safetensors"]
+    return [folder / name for name in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))]
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file (https://github.com/huggingface/safetensors#format) says it has, and where its data
+    begin; the file is long enough to have it.
 
     Raises:
         PolicyLoadFailed: it is cut short.
@@ -147,11 +167,12 @@ def _read_header(path: Path) -> Shapes:
             raise PolicyLoadFailed(f"{path} is not a safetensors file")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    expected = 8 + length + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    begin = 8 + length
+    expected = begin + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
     actual = path.stat().st_size
     if actual != expected:
         raise PolicyLoadFailed(f"{path} is damaged: {actual} bytes, but its header says {expected}")
-    return {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+    return header, begin
 
 
 def _shape(shapes: Shapes, name: str) -> str:

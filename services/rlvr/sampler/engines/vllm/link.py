@@ -31,7 +31,7 @@ log = get_logger("vllm")
 _POLL_S = 0.5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 15.0
-_TROUBLE = (WillNotStart, ServerLost, ServerRefused)
+_TROUBLE = (WillNotStart, ServerLost, ServerRefused, PolicyLoadFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +213,9 @@ class Link:
             await api.load_adapter(new.label, new.folder.path)
             self._adapters.append(new.label)
             return
+        weights = await self.server.folder_for(new.folder)
         await api.pause()
-        await api.reload_weights(new.folder.path)
+        await api.reload_weights(weights)
         await api.set_label(new.label)
         await api.reset_prefix_cache(running_too=self._settings.kv_on_update == "recompute")
         await api.resume()

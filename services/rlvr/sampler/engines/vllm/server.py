@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from rlvr.sampler.engines.vllm import keeper
 from rlvr.sampler.engines.vllm.admission import Load
 from rlvr.sampler.engines.vllm.api import ServerLost, ServerRefused, VllmApi
 from rlvr.sampler.engines.vllm.flags import MODEL_NAME, Start, arguments, environment
-from rlvr.sampler.engines.vllm.folder import PolicyFolder
+from rlvr.sampler.engines.vllm.folder import PolicyFolder, read_folder
 from rlvr.sampler.engines.vllm.settings import VllmSettings
+from rlvr.sampler.engines.vllm.tied import is_tied, spell_out
 
 log = get_logger("vllm")
 
@@ -65,6 +67,14 @@ class Server(Protocol):
         """
         ...
 
+    async def folder_for(self, folder: PolicyFolder) -> str:
+        """Where this server reads a version's full weights.
+
+        Raises:
+            PolicyLoadFailed: it could not read them as it must.
+        """
+        ...
+
     async def capacity(self) -> Capacity: ...
 
     async def until_dead(self) -> str:
@@ -89,6 +99,8 @@ class OwnServer:
         self._process: asyncio.subprocess.Process | None = None
         self._output: asyncio.Task[None] | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL)
+        self._untied = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="rlvr-vllm-")
 
     @property
     def pid(self) -> int:
@@ -98,7 +110,9 @@ class OwnServer:
     async def start(self, folder: PolicyFolder) -> bool:
         await self.stop()
         begin = time.monotonic()
-        start = Start(folder.base, _free_port(), self._device, self._dtype, folder.lora_rank)
+        self._untied = self._device == "cpu" and is_tied(folder) and not folder.lora_rank
+        model = folder.base if folder.lora_rank else await self.folder_for(folder)
+        start = Start(model, _free_port(), self._device, self._dtype, folder.lora_rank, self._untied)
         self.api = VllmApi(f"http://127.0.0.1:{start.port}", self._settings.update_timeout_s)
         await self._spawn(start)
         while not await self._answers():
@@ -111,6 +125,9 @@ class OwnServer:
             await asyncio.sleep(_POLL_S)
         log.info("vLLM is up", url=self.api.url, model=folder.base, seconds=round(time.monotonic() - begin, 1))
         return True
+
+    async def folder_for(self, folder: PolicyFolder) -> str:
+        return await _folder_for(folder, self._untied, self._scratch)
 
     async def capacity(self) -> Capacity:
         return await _capacity(self.api, self.model, self._settings, self._settings.max_num_seqs)
@@ -185,6 +202,8 @@ class ExternalServer:
         self.api = VllmApi(settings.url, settings.update_timeout_s)
         self._settings = settings
         self._max_num_seqs = 1
+        self._untied = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="rlvr-vllm-")
 
     async def start(self, folder: PolicyFolder) -> bool:
         await self.api.health()
@@ -202,9 +221,22 @@ class ExternalServer:
             )
         if folder.lora_rank and not config["lora_config"]:
             raise WillNotStart(f"{self.api.url} takes no adapters: start it with --enable-lora")
+        self._untied = (model["hf_overrides"] or {}).get("tie_word_embeddings") is False
+        if (
+            str(config["device_config"]["device"]) == "cpu"
+            and is_tied(folder)
+            and not (self._untied or folder.lora_rank)
+        ):
+            raise WillNotStart(
+                f"{self.api.url} computes on a CPU and would keep the output head of its first version: start it with "
+                '--hf-overrides {"tie_word_embeddings": false} and a folder that has lm_head.weight'
+            )
         await _check_same_model(models[self.model].root, folder)
         self._max_num_seqs = int(scheduler["max_num_seqs"])
         return bool(folder.lora_rank)
+
+    async def folder_for(self, folder: PolicyFolder) -> str:
+        return await _folder_for(folder, self._untied, self._scratch)
 
     async def capacity(self) -> Capacity:
         return await _capacity(self.api, self.model, self._settings, self._max_num_seqs)
@@ -218,14 +250,18 @@ class ExternalServer:
         await self.api.close()
 
 
+async def _folder_for(folder: PolicyFolder, untied: bool, scratch: tempfile.TemporaryDirectory[str]) -> str:
+    if not (untied and is_tied(folder)):
+        return folder.path
+    return await asyncio.to_thread(spell_out, folder, Path(scratch.name))
+
+
 async def _check_same_model(root: str, folder: PolicyFolder) -> None:
     """Refuse a folder of another architecture than the server was started with, where that can be seen from here.
 
     Raises:
         WillNotStart: the server would break on these weights.
     """
-    from rlvr.sampler.engines.vllm.folder import read_folder
-
     if not await asyncio.to_thread(Path(root, "config.json").is_file):
         return
     try:
