@@ -193,6 +193,7 @@ async def logprobs_are_those_of_the_weights_and_the_temperature(subject: Subject
     await subject.load(subject.v0)
     for temperature in (0.0, 0.7, 1.0):
         group = await subject.engine.generate(request(k=8, max_tokens=40, temperature=temperature, seed=5))
+        assert len(group.samples) == 8
         off = []
         for sample in group.samples:
             ids = (group.prompt_ids.tolist(), sample.completion_ids.tolist())

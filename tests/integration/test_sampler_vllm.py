@@ -208,7 +208,7 @@ async def test_a_policy_may_be_an_adapter_and_completions_end_under_the_one_that
 async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_life(
     server: OwnServer, engine: VllmEngine, folders: list[Path], redis_url: str, tmp_path: Path
 ) -> None:
-    await engine.load("facade", 0, str(folders[0]))
+    await engine.load("facade", 0, str(folders[1]))
     async with room_with(engine, redis_url, tmp_path) as room, serve_register() as (register, coordinator):
         # The room itself idles: its own register names no policy. The facade is a process of its own.
         facade = RoomProcess(
@@ -221,7 +221,7 @@ async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_li
                 "RLVR_PEERS__COORDINATOR": coordinator,
             },
         )
-        await register.say(PolicyVersion("facade", 0, str(folders[0])))
+        await register.say(PolicyVersion("facade", 0, str(folders[1])))
         await asyncio.to_thread(facade.start)
         try:
             await room.admit("run-1-0", policy="facade", sampling=common_pb2.SamplingParams(max_tokens=240))
@@ -242,9 +242,9 @@ async def test_a_server_killed_in_the_middle_of_a_group_is_started_again_and_the
 ) -> None:
     async with room_with(engine, redis_url, tmp_path) as room:
         await room.register.say(PolicyVersion("killed", 0, str(folders[0])))
-        await until(lambda: room.follower.up_to_date)
+        await until(lambda: engine.status().policy == "killed")
         await room.register.say(PolicyVersion("killed", 1, str(folders[1])))
-        await until(lambda: room.follower.up_to_date)
+        await until(lambda: engine.status().version == 1)
         await room.admit("run-1-0", policy="killed", sampling=common_pb2.SamplingParams(max_tokens=240))
         await until(lambda: engine.status().running > 0)
         [vllm] = psutil.Process(server.pid).children()

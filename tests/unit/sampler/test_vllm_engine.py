@@ -271,3 +271,10 @@ async def test_groups_with_neighbouring_seeds_have_no_sample_in_common(engine: V
     drawn = {seed + index for seed in first for index in range(16)}
     assert len(drawn) == 4 * 16
     assert max(drawn) < 2**63
+
+
+async def test_a_greedy_group_is_drawn_once_and_given_k_times(engine: VllmEngine, server: StubServer) -> None:
+    group = await engine.generate(request(k=3, temperature=0.0))
+    assert len(group.samples) == 3
+    assert server.requests[0]["sampling_params"]["n"] == 1
+    assert engine.status().tokens_generated == 2

@@ -102,6 +102,11 @@ def test_memory_is_set_aside_for_the_adapters_rank(rank: int, flag: str) -> None
     assert "--enable-lora" in made
 
 
+def test_a_tied_head_that_is_spelled_out_is_announced() -> None:
+    made = arguments(VllmSettings(), Start("/policies/v3", 8123, "cpu", "auto", untied=True))
+    assert json.loads(made[made.index("--hf-overrides") + 1]) == {"tie_word_embeddings": False}
+
+
 def test_the_server_sees_neither_our_settings_nor_our_interpreter() -> None:
     ours = {"RLVR_REDIS__URL": "redis://:secret@host", "PYTHONPATH": "/ours", "VIRTUAL_ENV": "/ours", "HOME": "/root"}
     assert environment(ours, VllmSettings(), GPU, threads=2) == {

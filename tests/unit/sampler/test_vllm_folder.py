@@ -8,13 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import LlamaForCausalLM
 
 import tiny_policies
 from rlvr.core.process import CannotStart
 from rlvr.sampler.engine import PolicyLoadFailed
 from rlvr.sampler.engines.choice import make_engine
-from rlvr.sampler.engines.vllm.folder import read_folder
+from rlvr.sampler.engines.vllm.folder import INDEX_NAME, read_folder
 from rlvr.sampler.engines.vllm.settings import VllmSettings
+from rlvr.sampler.engines.vllm.tied import is_tied, spell_out
 from rlvr.sampler.settings import SamplerSettings
 
 
@@ -75,6 +79,34 @@ def test_an_adapter_whose_base_is_elsewhere_needs_to_be_told(policy_v0: Path, tm
     with pytest.raises(PolicyLoadFailed, match="RLVR_SAMPLER__VLLM__LORA__BASE"):
         read_folder(str(away))
     assert read_folder(str(away), lora_base=str(policy_v0)).base == str(policy_v0)
+
+
+@pytest.mark.parametrize("shard_size", ["5GB", "20KB"])
+def test_a_tied_head_is_spelled_out_beside_the_policys_own_files(
+    policy_v1: Path, tmp_path: Path, shard_size: str
+) -> None:
+    model = LlamaForCausalLM.from_pretrained(policy_v1)
+    published = Path(shutil.copytree(policy_v1, tmp_path / "published"))
+    (published / "model.safetensors").unlink()
+    model.save_pretrained(published, max_shard_size=shard_size)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "of the version before").mkdir()
+    made = Path(spell_out(read_folder(str(published)), scratch))
+    assert list(scratch.iterdir()) == [made]
+    tensors = {name: tensor for file in made.glob("*.safetensors") for name, tensor in load_file(file).items()}
+    assert tensors.keys() == {*model.state_dict()}
+    assert torch.equal(tensors["lm_head.weight"], model.model.embed_tokens.weight)
+    assert torch.equal(tensors["model.norm.weight"], model.model.norm.weight)
+    if (published / INDEX_NAME).exists():
+        mapped = json.loads((made / INDEX_NAME).read_bytes())["weight_map"]
+        assert mapped.keys() == tensors.keys()
+
+
+def test_a_head_that_is_in_the_files_needs_no_spelling_out(tmp_path: Path, write_policy: Callable[..., Path]) -> None:
+    folder = read_folder(str(write_policy(seed=3, tie_word_embeddings=False)))
+    assert not is_tied(folder)
+    assert spell_out(folder, tmp_path) == folder.path
 
 
 def test_without_a_vllm_the_room_says_what_to_set(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ class VllmEngine:
             )
             for text, completion, one, span in zip(prompts.decode(tokenizer, ids), ids, drawn, spans, strict=True)
         )
-        return SampledGroup(array("i", prompt_ids), samples)
+        # A greedy sample stands for all of the group.
+        return SampledGroup(array("i", prompt_ids), samples * (request.group_size // len(samples)))
 
     def status(self) -> EngineStatus:
         link = self._link
