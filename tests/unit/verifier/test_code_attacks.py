@@ -22,7 +22,7 @@ import pytest_asyncio
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.spec import CodeSpec
-from sandboxes import ALL_TIERS, grade_with, leftovers, new_leftovers, run_with, settled, started
+from sandboxes import ALL_TIERS, BOXES, attacks_on, grade_with, leftovers, new_leftovers, run_with, settled, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -199,7 +199,7 @@ CHEATS = [
         MEMORY | STOPPED,
     ),
     Attack("C17 sparse file", "f = open('x', 'wb'); f.truncate(1 << 40)", SUM, CRASH),
-    Attack("C17 many files", "for i in range(10**6): open(str(i), 'w').close()", SUM, CRASH),
+    Attack("C17 many files", "for i in range(10**6): open(str(i), 'w').close()", SUM, STOPPED),
     Attack("C17 scratch full", "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))", SUM, CRASH),
     Attack(
         "C17 deep folders",
@@ -271,7 +271,19 @@ async def nothing_left_in(grader):
         assert time.monotonic() < deadline, f"left over: {left}"
 
 
-@pytest.mark.parametrize("attack", CHEATS, ids=lambda attack: attack.id)
+CASES = [
+    pytest.param(tier, attack, id=f"{tier}-{attack.id}")
+    for tier in ALL_TIERS
+    for attack in CHEATS
+    if attack.id in attacks_on(tier, [attack.id for attack in CHEATS])
+]
+# What an image shows is its own, and gVisor shows its first process; see test_code_boxes.
+PROBED = [
+    (tier, name) for tier in ALL_TIERS for name in PROBES if tier not in BOXES or name not in ("c08_files", "c23_links")
+]
+
+
+@pytest.mark.parametrize(("grader", "attack"), CASES, indirect=["grader"])
 async def test_a_cheat_gets_nothing(grader, attack):
     async with nothing_left_in(grader):
         grade = await grade_with(grader, attack.source, attack.spec)
@@ -279,7 +291,7 @@ async def test_a_cheat_gets_nothing(grader, attack):
         assert grade.reason in attack.reasons, grade
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize(("grader", "name"), PROBED, indirect=["grader"])
 async def test_a_probe_reaches_nothing(grader, name):
     with socket.create_server(("127.0.0.1", 0)) as server:
         inputs = {"c08_files": __file__, "c20_network": str(server.getsockname()[1])}

@@ -42,6 +42,8 @@ class Box:
         self.run = Run()
         self.pid: int | None = None
         """The process of this host below which are those of the run, where there is one."""
+        self.num_oom_kills = 0
+        """How many processes the box's kernel had killed for want of memory at the run's end, if it tells."""
         self.is_full = False
         """Whether the run was ended for having too many files."""
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -153,7 +155,8 @@ class Box:
             case "started" if not self.run.started.done():
                 self.run.started.set_result(None)
             case "ended" if self.run.started.done() and not self.run.ended.done():
-                status, cpu_s = rest.split()
+                status, cpu_s, oom_kills = rest.split()
+                self.num_oom_kills = int(oom_kills)
                 self.run.ended.set_result((int(status), float(cpu_s)))
             case "full" if self.run.started.done():
                 self.is_full = True

@@ -33,8 +33,9 @@ _MOST_SCRATCH_MB = 512
 _SHARED_MEMORY_MB = 16
 _SHUT = dict.fromkeys(("/run", "/var/tmp"), "ro,nosuid,nodev,noexec,size=4k")
 """Podman would make these writable."""
-_MASKED = ["/sys", *(f"/proc/{name}" for name in ("acpi", "asound", "kcore", "keys", "sched_debug", "scsi"))]
-_MASKED += [f"/proc/{name}" for name in ("interrupts", "latency_stats", "timer_list", "timer_stats")]
+_MASKED = [f"/sys/{name}" for name in ("block", "bus", "class", "dev", "devices", "firmware", "kernel", "module")]
+_MASKED += [f"/proc/{name}" for name in ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats")]
+_MASKED += [f"/proc/{name}" for name in ("sched_debug", "scsi", "timer_list", "timer_stats")]
 """What Docker hides of the host's kernel, and what it does not."""
 _DEATH_S = 5.0
 _HEAD = struct.Struct(">BxxxI")  # docker's API, attach: stream and length before each part
@@ -96,6 +97,8 @@ class DockerRunner(BoxRunner):
     async def close(self) -> None:
         """See `BoxRunner.close`."""
         await super().close()
+        if self._owed:
+            await self._remove(next(iter(self._owed)))
         self._engine.close()
 
     async def _check(self) -> dict[str, Any]:
@@ -216,6 +219,8 @@ class Container(Box):
 
     async def was_short_of_memory(self) -> bool:
         """See `Box.was_short_of_memory`."""
+        if self.num_oom_kills:
+            return True
         deadline = time.monotonic() + _DEATH_S
         while time.monotonic() < deadline:
             state = (await self._engine.call("inspect_container", self._name))["State"]

@@ -34,7 +34,8 @@ class Watch:
     async def started(self, startup_s: float) -> None:
         """Wait for the program to begin. Raises RunnerUnavailable."""
         try:
-            await asyncio.wait_for(asyncio.shield(self._run.started), startup_s)
+            async with asyncio.timeout(startup_s):  # `wait_for` forgets a cancellation that comes with the result
+                await asyncio.shield(self._run.started)
         except TimeoutError:
             raise RunnerUnavailable(f"the sandbox was not ready after {startup_s:g} s") from None
 
