@@ -7,7 +7,7 @@ SEED ?= 0
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint proto bench fuzz quality clean
+.PHONY: help setup up demo test lint proto bench fuzz quality attacks clean
 
 help:  ## List the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,8 +29,10 @@ up: setup  ## Run the platform on this machine until Ctrl-C
 demo: setup  ## Verdicts for example traces, then a small policy that learns (SEED=0)
 	@$(BIN)/rlvr demo --seed $(SEED)
 
+# Two at a time, see tests/conftest.py. Bytecode is kept, whatever the environment says: hundreds of processes start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup lint  ## Lint, types, contracts, stubs, and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: setup  ## Style, types, import contracts, proto lint, stub freshness
 	$(BIN)/ruff check
@@ -48,6 +50,9 @@ bench: setup  ## Measure against the design's budgets
 
 quality: setup  ## Grade the labelled sets in DATA (../shared/data), put the tables into docs/verifiers.md
 	@DATA="$(or $(DATA),../shared/data)" .ci/quality
+
+attacks: setup  ## Attack the code verifier on every tier this host has, put the table into docs/security.md
+	@.ci/attacks
 
 fuzz: setup  ## Look for inputs that the math verifier does not bear (SECONDS=60)
 	$(BIN)/python tests/fuzz/fuzz_math.py $(SECONDS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +14,13 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from rlvr.embedded.ports import free_ports
+
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that was free a moment ago, and that no outgoing connection takes."""
+    [port] = free_ports(1)
+    return port
 
 
 @dataclass
@@ -95,3 +95,40 @@ class RoomProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.room} did not stop:\n{self.log.read_text()}") from None
+
+
+@dataclass
+class GatewayProcess:
+    """`python -m rlvr.gateway` before a verifier, on a free port."""
+
+    verifier: str
+    home: Path
+    env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    url: str = ""
+
+    def start(self) -> None:
+        """Start it and wait until its log says where it listens."""
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("RLVR_")},
+            "RLVR_GATEWAY__LISTEN": "127.0.0.1:0",
+            "RLVR_PEERS__VERIFIER": self.verifier,
+            "RLVR_PEERS__COORDINATOR": "",
+            "RLVR_METRICS__LISTEN": "",
+            "RLVR_LOG__FORMAT": "json",
+            **self.env,
+        }
+        log = self.home / "gateway.log"
+        with log.open("wb") as output:
+            self.process = subprocess.Popen([sys.executable, "-m", "rlvr.gateway"], env=environment, stderr=output)
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            assert self.process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        self.url = found[0]
+
+    def stop(self) -> None:
+        """SIGTERM, and wait."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(20)

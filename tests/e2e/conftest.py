@@ -7,18 +7,40 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from launched import RunningPlatform, StartPlatform, wait_until
-from rlvr.embedded import platform_file
+from rlvr.embedded import child, platform_file
 from rlvr.embedded.ports import free_ports
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting a platform is a part of the first test that needs it, and takes its time where cores are shared."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="module")
 def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform]:
     """Starts platforms; `env` adds settings. Those that still run at the end of the module are stopped."""
+    with starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A running platform for all tests that leave it as healthy as it was; those that do not start one of their own."""
+    with starting(tmp_path_factory) as start:
+        yield start()
+
+
+@contextmanager
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform]:
+    """Starts platforms, and in the end stops those that still run."""
     started: list[RunningPlatform] = []
 
     def start(**env: str) -> RunningPlatform:
@@ -26,7 +48,10 @@ def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPl
         [port] = free_ports(1)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("RLVR_")}
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(home), "--port", str(port)],
+            # It dies with this process, which is not always let clean up.
+            child.command(
+                [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(home), "--port", str(port)]
+            ),
             env={**clean, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -37,7 +62,7 @@ def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPl
         platform = RunningPlatform(home, launcher)
         started.append(platform)
         wait_until(
-            lambda: platform_file.path_in(home).exists() or launcher.poll() is not None, "the platform is ready", 100
+            lambda: platform_file.path_in(home).exists() or launcher.poll() is not None, "the platform is ready", 240
         )
         assert launcher.poll() is None, launcher.communicate()[0]
         return platform
@@ -52,12 +77,6 @@ def start_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPl
         except subprocess.TimeoutExpired:
             platform.launcher.kill()
             platform.launcher.wait()
-
-
-@pytest.fixture(scope="module")
-def platform(start_platform: StartPlatform) -> RunningPlatform:
-    """A running platform that a module's tests share."""
-    return start_platform()
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,14 @@ RUN_ELSEWHERE = {
     ".venv/bin/rlvr up": "the fixture runs it, on a free port",
 }
 DEFAULT_URL = "http://127.0.0.1:8080"
+MAKE_A_POLICY = ".venv/bin/rlvr policy init"
+HASTY = """
+from dataclasses import replace
+from rlvr.cli import main
+from rlvr.trainer.presets import PRESETS
+PRESETS["tiny"] = replace(PRESETS["tiny"], num_steps=20)
+main()
+"""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -47,13 +55,16 @@ def test_the_commands_of_the_docs_work_in_order(platform: RunningPlatform, tmp_p
     """As a reader would type them, in one folder, against a running platform."""
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     [run_file] = blocks(ROOT / "docs" / "quickstart.md", "toml")
-    # Two steps show that the command works; the demo shows that it learns.
+    # Two steps show that the command works; the demo shows that it learns. So with the steps of the warm-start.
     (tmp_path / "RUN.toml").write_text(run_file.replace("steps = 20", "steps = 2"))
+    (tmp_path / "hasty.py").write_text(HASTY)
+    assert any(command.startswith(MAKE_A_POLICY) for _, command in commands())
     environment = {**os.environ, "RLVR_URL": platform.url}
     for page, command in commands():
         if command in RUN_ELSEWHERE:
             continue
         here = command.replace(DEFAULT_URL, platform.url).replace("curl -s ", "curl -sS --fail ")
+        here = here.replace(MAKE_A_POLICY, ".venv/bin/python hasty.py policy init")
         done = subprocess.run(here, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{page}: {command}\n{done.stdout}\n{done.stderr}"
 
@@ -75,7 +86,7 @@ def test_the_run_file_of_the_quickstart_is_a_run() -> None:
 
 def test_every_setting_of_a_run_is_in_the_quickstart() -> None:
     text = (ROOT / "docs" / "quickstart.md").read_text()
-    for model in (run_spec.RunSpec, run_spec.Recipe, run_spec.Sampling):
+    for model in (run_spec.RunSpec, run_spec.Recipe, run_spec.Sampling, run_spec.Lora):
         for name in set(model.model_fields) - {"sampling", "training", "problems", "seed"}:
             assert re.search(rf"\b{name}\b", text), f"{name} is not in the quickstart"
 

@@ -17,6 +17,12 @@ from launched import RunningPlatform, StartPlatform, wait_until
 ROOMS = ("coordinator", "sampler", "verifier", "trainer", "gateway")
 
 
+@pytest.fixture(scope="module")
+def platform(start_platform: StartPlatform) -> RunningPlatform:
+    """A platform whose rooms these tests kill, and which none but the last of them stops."""
+    return start_platform()
+
+
 def verify(url: str, completion: str = "so \\boxed{1/2}") -> dict[str, object]:
     item = {"verifier": "math", "completion": completion, "spec": {"answer": "0.5"}}
     return httpx.post(f"{url}/v1/verify", json=item, timeout=30).raise_for_status().json()
@@ -77,9 +83,27 @@ def test_a_room_that_is_killed_is_started_again_and_said_so(platform: RunningPla
     wait_until(lambda: graded(platform.url), f"traces are graded again after {room} died")
 
 
+def test_a_room_with_a_wrong_setting_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(tmp_path)],
+        env={**os.environ, "RLVR_VERIFIER__KINDS": '["chess"]'},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert outcome.returncode == 1
+    assert "verifier ended with exit code 2" in outcome.stderr
+    assert "no such verifier: chess" in outcome.stderr
+
+
+# The ends of platforms, each of one that is started for it but for the first, which has had its rooms killed.
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything_and_leaves_no_process(start_platform: StartPlatform, number: int) -> None:
-    platform = start_platform()
+def test_a_signal_stops_everything_and_leaves_no_process(
+    request: pytest.FixtureRequest, start_platform: StartPlatform, number: int
+) -> None:
+    platform = request.getfixturevalue("platform") if number == signal.SIGINT else start_platform()
     processes = platform.processes()
     assert len(processes) >= 1 + 1 + len(ROOMS)
     os.kill(platform.launcher.pid, number)
@@ -94,20 +118,7 @@ def test_killing_the_launcher_outright_leaves_no_process(start_platform: StartPl
     processes = platform.processes()
     platform.launcher.kill()
     platform.launcher.wait(10)
-    wait_until(lambda: not alive(processes), "all children are gone", 20)
-
-
-def test_a_room_with_a_wrong_setting_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
-    outcome = subprocess.run(
-        [sys.executable, "-m", "rlvr.cli", "up", "--quiet", "--home", str(tmp_path)],
-        env={**os.environ, "RLVR_VERIFIER__KINDS": '["chess"]'},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert outcome.returncode == 1
-    assert "verifier ended with exit code 2" in outcome.stderr
-    assert "no such verifier: chess" in outcome.stderr
+    wait_until(lambda: not alive(processes), "all children are gone", 60)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

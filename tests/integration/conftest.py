@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from rooms import RoomProcess
+from sandboxes import interpreter_of_candidates
 
 StartRoom = Callable[..., RoomProcess]
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> str:
+    """One that candidates can read on this host's best isolation tier."""
+    return interpreter_of_candidates()
 
 
 @pytest.fixture

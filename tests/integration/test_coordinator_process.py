@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -26,6 +25,7 @@ from rlvr.core.rpc_client import channel, rlvr_errors
 from rlvr.core.settings import GrpcSettings, RedisSettings, StreamSettings
 from rlvr.core.streams import LOST, Consumer, Entry, Finished, Outgoing, StreamWorker, add, connect, keys
 from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc, trace_pb2, verifier_pb2
+from rooms import free_port
 
 STREAMS = StreamSettings(min_idle_s=1.0, heartbeat_s=0.25)
 K, P = 4, 8
@@ -35,9 +35,7 @@ class CoordinatorProcess:
     """`python -m rlvr.coordinator`, always on the same port."""
 
     def __init__(self, redis_url: str, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("RLVR_")},
             "RLVR_REDIS__URL": redis_url,

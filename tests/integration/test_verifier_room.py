@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 from redis.asyncio import Redis
@@ -164,6 +165,38 @@ async def test_a_trace_too_stale_to_train_on_is_not_graded(room: RoomProcess, re
     drops = [entry.drop.reason for entry in verdicts.values() if entry.HasField("drop")]
     assert drops == [trace_pb2.DROP_REASON_STALE]
     assert verdicts["r-0/1"].scored.verdict.outcome == pb.OUTCOME_CORRECT
+
+
+async def test_traces_outlast_a_verifier_that_is_full(start_room: StartRoom, redis: Redis, interpreter: str) -> None:
+    room = start_room(
+        "verifier",
+        RLVR_VERIFIER__KINDS='["code"]',
+        RLVR_VERIFIER__CODE__CONCURRENCY="1",
+        RLVR_VERIFIER__CODE__MAX_QUEUE="1",
+        RLVR_VERIFIER__CODE__PYTHON=interpreter,
+        RLVR_STREAMS__MAX_DELIVERIES="1",
+    )
+    await _run_is_on(redis)
+    spec = json.dumps({"tests": [{"type": "stdio", "stdout": "1"}], "time_limit_s": 60})
+    for n in range(30):
+        trace = _trace(n, f"print({n % 2})")
+        trace.verifier, trace.spec_json = "code", spec
+        await add(redis, keys.traces("code"), trace)
+    refused = 0
+    async with channel(room.address, GrpcSettings()) as connection:
+        stub = verifier_pb2_grpc.VerifierServiceStub(connection)
+        while await redis.xlen(keys.VERDICTS) < 30:
+            calls = (_verify(stub, item("print(1)", spec, "code")) for _ in range(5))
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            refusals = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+            assert {refusal.code() for refusal in refusals} <= {grpc.StatusCode.RESOURCE_EXHAUSTED}
+            assert {answer.outcome for answer in answers if isinstance(answer, pb.Verdict)} <= {pb.OUTCOME_CORRECT}
+            refused += len(refusals)
+    verdicts = await _verdicts(redis, 30)
+    assert {name: entry.scored.verdict.reward for name, entry in verdicts.items()} == {
+        f"r-0/{n}": float(n % 2) for n in range(30)
+    }
+    assert refused and not await redis.xlen(keys.DEAD)
 
 
 async def test_traces_of_a_run_that_stopped_are_let_go(room: RoomProcess, redis: Redis) -> None:

@@ -1,132 +1,175 @@
 """Many runs, a tenth of them hostile: every verdict right, nothing left over, no honest program kept waiting.
 
 python tests/soak/soak_code.py --runs 20000 --tier jail
+
+While it runs it prints a table of what the room, its zygotes and the host hold; afterwards what must not have grown.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import random
+import contextlib
 import statistics
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rlvr.core.verdict import Outcome, Reason
+from code_soak import Soak
 from rlvr.verifier.code.grader import CodeGrader
-from rlvr.verifier.code.spec import CodeSpec
 from sandboxes import leftovers, new_leftovers, settled, started
 
-SUM = {"tests": [{"type": "stdio", "stdin": "2 3", "stdout": "5"}]}
-ADD = {"tests": [{"type": "call", "args": [2, 3], "expected": 5}], "entry_point": "add"}
-HONEST = [
-    ("print(sum(map(int, input().split())))", SUM),
-    ("def add(a, b): return a + b", ADD),
-    ("import collections, json, re\ndef add(a, b): return sum(collections.Counter({'a': a, 'b': b}).values())", ADD),
-    ("open('x', 'w').write('5')\nprint(open('x').read())", SUM),
-]
-WRONG = [("print(6)", SUM), ("def add(a, b): return a - b", ADD), ("def add(a, b)", ADD), ("1 / 0", SUM)]
-HOSTILE = {
-    "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "forking and leaving": "import os\nwhile True:\n    try:\n        if os.fork(): os._exit(0)\n"
-    "    except OSError: pass",
-    "memory bomb": "x = []\nwhile True: x.append(bytearray(1 << 20))",
-    "memory of many": "import os, time\nfor _ in range(3): os.fork()\nx = bytearray(200 << 20)\n"
-    "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)",
-    "100 MB of output": "import sys\nfor _ in range(100): sys.stdout.write('x' * 10**6)",
-    "daemonised grandchild": "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
-    "    if os.fork() == 0: time.sleep(600)\n"
-    "    os._exit(0)\nprint(6)",
-    "signals blocked": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass",
-    "files everywhere": "import os\nfor i in range(10**6):\n    for place in ('/tmp', '/dev/shm', '.', '/var/tmp'):\n"
-    "        try: open(f'{place}/{i}', 'wb').write(bytes(10**5))\n        except FileNotFoundError: pass",
-    "deep folders": "import os\nwhile True: os.mkdir('d'); os.chdir('d')",
-    "killer": "import os\nfor pid in (-1, 1, os.getppid()):\n    try: os.kill(pid, 9)\n    except OSError: pass",
-    "threads": "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()",
-    "asleep": "import time; time.sleep(1000)",
-}
-HOSTILE_LIMIT_S, HONEST_LIMIT_S = 0.5, 20.0
-HOSTILE_SHARE, WRONG_SHARE = 0.1, 0.1
+NUM_ASKERS = 8
+NUM_ROWS = 20
+WARM_SHARE = 0.25
+"""Of the runs, after which nothing may grow any more."""
+MAX_GROWTH = {"room_mb": 16, "zygote_mb": 8, "room_fds": 4, "zygote_fds": 2, "zygote_mounts": 0, "pid_ns": 200}
+"""Column -> by how much the last row may be over the first warm one; a thing lost in each run would be over it."""
 
 
-class Soak:
-    def __init__(self, grader: CodeGrader, seed: int) -> None:
-        self._grader = grader
-        self._random = random.Random(seed)
-        self.outcomes: Counter[str] = Counter()
-        self.mistakes: list[str] = []
-        self.honest_s: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held at a moment."""
 
-    async def one(self) -> None:
-        dice = self._random.random()
-        if dice < HOSTILE_SHARE:
-            name = self._random.choice(list(HOSTILE))
-            await self._grade(name, HOSTILE[name], CodeSpec(**SUM, time_limit_s=HOSTILE_LIMIT_S), Outcome.INCORRECT)
-        else:
-            right = dice > HOSTILE_SHARE + WRONG_SHARE
-            source, spec = self._random.choice(HONEST if right else WRONG)
-            expected = Outcome.CORRECT if right else Outcome.INCORRECT
-            taken = await self._grade(
-                "right" if right else "wrong", source, CodeSpec(**spec, time_limit_s=HONEST_LIMIT_S), expected
-            )
-            self.honest_s.append(taken)
+    room_mb: float
+    """Resident memory."""
+    zygote_mb: float
+    """Resident memory of the largest zygote."""
+    host_free_mb: float
+    room_fds: int
+    zygote_fds: int
+    """Of the zygote with most."""
+    zygote_mounts: int
+    """Mounts that the zygote with most sees in a mount namespace of its own."""
+    pid_ns: int
+    net_ns: int
+    """Namespaces that the kernel holds for everyone on this host; 0 where it does not say."""
 
-    async def _grade(self, name: str, source: str, spec: CodeSpec, expected: Outcome) -> float:
-        begin = time.monotonic()
-        while True:
-            graded = await self._grader.grade(source, spec, 600)
-            if "host was too busy" not in graded.grade.detail:
-                break
-            self.outcomes["host too busy, asked again"] += 1
-        grade = graded.grade
-        self.outcomes[f"{name}: {grade.reason}"] += 1
-        if grade.outcome is not expected or (expected is Outcome.CORRECT and grade.reason is not Reason.PASSED):
-            self.mistakes.append(f"{name}: {grade}")
-        return time.monotonic() - begin - graded.queue_s
+
+def held(grader: CodeGrader) -> Held:
+    """What is held now."""
+    room = psutil.Process()
+    zygotes = list(_zygotes(grader))
+    namespaces = _slab_objects()
+    return Held(
+        room_mb=round(room.memory_info().rss / 2**20, 1),
+        zygote_mb=round(max((zygote.memory_info().rss for zygote in zygotes), default=0) / 2**20, 1),
+        host_free_mb=round(psutil.virtual_memory().available / 2**20),
+        room_fds=room.num_fds(),
+        zygote_fds=max((_count(f"/proc/{zygote.pid}/fd") for zygote in zygotes), default=0),
+        zygote_mounts=max((_mounts(zygote.pid) for zygote in zygotes), default=0),
+        pid_ns=namespaces.get("pid_namespace", 0),
+        net_ns=namespaces.get("net_namespace", 0),
+    )
+
+
+def _zygotes(grader: CodeGrader) -> Iterator[psutil.Process]:
+    for zygote in grader.runner._zygotes.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield psutil.Process(zygote.pid)
+
+
+def _count(folder: str) -> int:
+    """Entries of a folder; 0 where only root may look."""
+    with contextlib.suppress(OSError):
+        return len(list(Path(folder).iterdir()))
+    return 0
+
+
+def _mounts(pid: int) -> int:
+    """What a process sees mounted, if it sees other than we do."""
+    with contextlib.suppress(OSError):
+        if Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink():
+            return len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
+    return 0
+
+
+def _slab_objects() -> dict[str, int]:
+    """Kind of kernel object -> how many there are."""
+    with contextlib.suppress(OSError):
+        rows = [line.split() for line in Path("/proc/slabinfo").read_text().splitlines()[2:]]
+        return {row[0]: int(row[1]) for row in rows}
+    return {}
+
+
+class Table:
+    """Rows printed as they come."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, Held]] = []
+        self._begin = self._last = time.monotonic()
+        names = [field.name for field in fields(Held)]
+        print(f"{'runs':>8}{'s':>7}{'runs/s':>8}" + "".join(f"{name:>14}" for name in names), flush=True)
+
+    def add(self, num_runs: int, now: Held) -> None:
+        """Print a row."""
+        at = time.monotonic()
+        before = self.rows[-1][0] if self.rows else 0
+        rate = (num_runs - before) / max(at - self._last, 1e-9)
+        self._last = at
+        self.rows.append((num_runs, now))
+        cells = "".join(f"{value:>14g}" for value in astuple(now))
+        print(f"{num_runs:>8}{at - self._begin:>7.0f}{rate:>8.0f}{cells}", flush=True)
+
+    def grown(self) -> list[str]:
+        """What has grown by more than it may since the first warm row."""
+        total, last = self.rows[-1]
+        first = next(row for runs, row in self.rows if runs >= total * WARM_SHARE)
+        changes = {name: getattr(last, name) - getattr(first, name) for name in MAX_GROWTH}
+        return [f"{name}: {change:+g}" for name, change in changes.items() if change > MAX_GROWTH[name]]
+
+
+async def soak(grader: CodeGrader, num_runs: int, max_s: float, seed: int) -> bool:
+    """Grade programs and print what came of it; whether all is as it must be."""
+    warm_up = Soak(grader, seed + 1)
+    await asyncio.gather(*(warm_up.one() for _ in range(4 * NUM_ASKERS)))
+    await settled(grader)
+    before = leftovers()
+    programs, table = Soak(grader, seed), Table()
+    begin, done, row_every = time.monotonic(), 0, max(1, num_runs // NUM_ROWS)
+
+    async def ask() -> None:
+        nonlocal done
+        while done < num_runs and time.monotonic() - begin < max_s:
+            done += 1
+            number = done
+            await programs.one()
+            if number % row_every == 0:
+                table.add(number, held(grader))
+
+    await asyncio.gather(*(ask() for _ in range(NUM_ASKERS)))
+    seconds = time.monotonic() - begin
+    await asyncio.sleep(1)  # for what the kernel cleans up behind a namespace
+    await settled(grader)
+    table.add(done, held(grader))
+    left, grown = new_leftovers(before), table.grown()
+    print(f"\n{done} runs in {seconds:.0f} s, {done / seconds:.0f}/s")
+    for name, count in sorted(programs.outcomes.items()):
+        print(f"  {count:6} {name}")
+    times = sorted(programs.honest_s)
+    p50, p99 = statistics.median(times), times[len(times) * 99 // 100]
+    print(f"honest programs: p50 {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, worst {times[-1] * 1e3:.0f} ms")
+    print(f"left over: {left or 'nothing'}")
+    print(f"grown: {', '.join(grown) or 'nothing'}")
+    print(f"wrong: {len(programs.mistakes)}", *programs.mistakes[:10], sep="\n  ")
+    return not (programs.mistakes or left or grown)
 
 
 async def main(tier: str, num_runs: int, max_s: float, seed: int) -> int:
     async with started(tier) as grader:
-        soak = Soak(grader, seed)
-        await asyncio.gather(*(grader.grade(HONEST[0][0], CodeSpec(**SUM), 60) for _ in range(8)))
-        await settled(grader)
-        before, memory = leftovers(), psutil.virtual_memory().available
-        own, begin, done = psutil.Process().memory_info().rss, time.monotonic(), 0
-
-        async def worker() -> None:
-            nonlocal done
-            while done < num_runs and time.monotonic() - begin < max_s:
-                done += 1
-                await soak.one()
-
-        await asyncio.gather(*(worker() for _ in range(8)))
-        seconds = time.monotonic() - begin
-        await asyncio.sleep(1)  # for what the kernel cleans up behind a namespace
-        await settled(grader)
-        left = new_leftovers(before)
-        print(f"{tier}: {done} runs in {seconds:.0f} s, {done / seconds:.0f}/s")
-        for name, count in sorted(soak.outcomes.items()):
-            print(f"  {count:6} {name}")
-        times = sorted(soak.honest_s)
-        p50, p99 = statistics.median(times), times[len(times) * 99 // 100]
-        print(f"honest programs: p50 {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, worst {times[-1] * 1e3:.0f} ms")
-        print(
-            f"memory: host {(memory - psutil.virtual_memory().available) / 2**20:+.0f} MB taken, "
-            f"room {(psutil.Process().memory_info().rss - own) / 2**20:+.0f} MB"
-        )
-        print(f"left over: {left or 'nothing'}")
-        print(f"wrong verdicts: {len(soak.mistakes)}", *soak.mistakes[:10], sep="\n  ")
-    return 1 if soak.mistakes or left else 0
+        described = grader.describe()
+        print(f"{described['tier']}: {', '.join(described['isolation'])}; {described['concurrency']} at a time\n")
+        return 0 if await soak(grader, num_runs, max_s, seed) else 1
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--max-s", type=float, default=float("inf"), help="stop after so many seconds")
     parser.add_argument("--tier", default="jail")

@@ -150,6 +150,8 @@ class Internal(RlvrError):
     """A bug, or a state that should not be."""
 
 
+_OVERSIZED = "message larger than max"
+"""What gRPC itself says of a message over the limit, under the status of a server without room."""
 _BY_SLUG: dict[str, type[RlvrError]] = {c.slug: c for c in RlvrError.__subclasses__()}
 _BY_STATUS: dict[grpc.StatusCode, type[RlvrError]] = {c.status: c for c in RlvrError.__subclasses__()}
 
@@ -157,6 +159,9 @@ _BY_STATUS: dict[grpc.StatusCode, type[RlvrError]] = {c.status: c for c in RlvrE
 def from_rpc_error(failure: grpc.aio.AioRpcError) -> RlvrError:
     """The error that the other side raised, or the nearest one to its status."""
     kind = _BY_STATUS.get(failure.code(), Internal)
+    detail = failure.details() or failure.code().name
+    if kind is Overloaded and _OVERSIZED in detail:
+        kind, detail = TooLarge, f"{detail}; RLVR_GRPC__MAX_MESSAGE_MB of both rooms is the bound"
     violations: list[FieldViolation] = []
     retry_after: float | None = None
     status = rpc_status.from_call(failure)  # type: ignore[arg-type]
@@ -170,4 +175,4 @@ def from_rpc_error(failure: grpc.aio.AioRpcError) -> RlvrError:
             violations = [FieldViolation(v.field, v.description) for v in bad.field_violations]
         elif packed.Unpack(retry):
             retry_after = retry.retry_delay.ToMilliseconds() / 1000
-    return kind(failure.details() or failure.code().name, violations=violations, retry_after_seconds=retry_after)
+    return kind(detail, violations=violations, retry_after_seconds=retry_after)

@@ -15,6 +15,8 @@ from rlvr.cli.verify import coloured, plain
 
 _WIDE = 120
 """Columns of a terminal that has room for the completions too."""
+_TRIES = 3
+"""How often a trace is posted again whose verdict is that we failed, say on a host that was too busy to judge it."""
 
 
 def load() -> list[dict[str, Any]]:
@@ -29,6 +31,11 @@ def show(gateway: Gateway, console: Console) -> list[str]:
     examples = load()
     items = [{field: example[field] for field in ("verifier", "completion", "spec")} for example in examples]
     verdicts = gateway.verify_batch(items)
+    for _ in range(_TRIES):
+        if not (failed := [index for index, verdict in enumerate(verdicts) if verdict["outcome"] == "error"]):
+            break
+        for index, verdict in zip(failed, gateway.verify_batch([items[index] for index in failed]), strict=True):
+            verdicts[index] = verdict
     wide = console.width >= _WIDE
     columns = ["verifier", "trace", *(["completion"] if wide else []), "outcome", "reward", "reason"]
     table = Table(*columns, box=None, header_style="bold")

@@ -102,7 +102,7 @@ def _spec(document: dict[str, Any], limit: int, wrong: list[FieldViolation]) -> 
         wrong.append(FieldViolation("spec", "has a number that is out of range, or is nested too deeply"))
         return ""
     if (len(text) if text.isascii() else _size(text, "spec", wrong)) > limit:
-        wrong.append(FieldViolation("spec", f"longer than {limit} bytes"))
+        wrong.append(FieldViolation("spec", f"longer than {limit} bytes (RLVR_GATEWAY__MAX_SPEC_BYTES)"))
     return text
 
 

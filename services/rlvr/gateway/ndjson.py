@@ -20,6 +20,8 @@ from rlvr.v1 import verifier_pb2
 log = get_logger("ndjson")
 
 MEDIA_TYPE = "application/x-ndjson"
+_AHEAD_BYTES = 1 << 22
+"""What is received of a request before its turn comes."""
 
 
 class Lines:
@@ -61,6 +63,37 @@ class _CallerLeft(Exception):
     """The connection was closed from the other side."""
 
 
+class _Arriving:
+    """A request's body, received ahead of whoever takes it: only who receives hears that the caller has left."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    async def receive(self, receive: Receive) -> None:
+        """Receive the body, and then nothing more. Raises _CallerLeft."""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _CallerLeft
+            self._data += message.get("body", b"")
+            self._ended = not message.get("more_body", False)
+            self._changed.set()
+            while len(self._data) > _AHEAD_BYTES:
+                self._taken.clear()
+                await self._taken.wait()
+
+    async def take(self) -> tuple[bytes, bool]:
+        """What has come since, once something has, and whether that was the end."""
+        await self._changed.wait()
+        self._changed.clear()
+        data, self._data = bytes(self._data), bytearray()
+        self._taken.set()
+        return data, self._ended
+
+
 class VerdictStream(Response):
     """Reads items while it writes verdicts. A caller who leaves cancels what is being graded for it.
 
@@ -90,25 +123,23 @@ class VerdictStream(Response):
             log.info("the caller left its stream")
 
     async def _grade(self, receive: Receive) -> None:
+        arriving = _Arriving()
         async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(arriving.receive(receive))
             async with Batch(self._verifiers, self._settings, self._deliver) as batch:
-                await self._read(receive, batch)
-                leaving = tasks.create_task(_until_the_caller_leaves(receive))
-            leaving.cancel()
+                await self._read(arriving, batch)
+            receiving.cancel()
         self._complete = True
         self._changed.set()
 
-    async def _read(self, receive: Receive, batch: Batch) -> None:
+    async def _read(self, arriving: _Arriving, batch: Batch) -> None:
         lines = Lines(self._settings.max_line_bytes)
         index = 0
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _CallerLeft
-            more = message.get("more_body", False)
-            found = lines.feed(message.get("body", b""))
-            for line in found if more else found + lines.end():
+        ended = False
+        while not ended:
+            data, ended = await arriving.take()
+            found = lines.feed(data)
+            for line in found + lines.end() if ended else found:
                 await batch.put(index, _decoded(line))
                 index += 1
                 await self._unsent_is_bounded()
@@ -132,12 +163,6 @@ class VerdictStream(Response):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             self._sent.set()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _until_the_caller_leaves(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    raise _CallerLeft
 
 
 def _decoded(line: bytes | NotJson) -> Any:

@@ -12,6 +12,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from rlvr.core.errors import FieldViolation, Internal, InvalidRequest, RlvrError, TooLarge, Unauthenticated
 from rlvr.core.telemetry import get_logger
@@ -20,6 +21,8 @@ log = get_logger("http")
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 1.0
+CALLER_LEFT = 499
+"""Status, in the metrics alone, of a request whose caller did not stay for the answer."""
 
 
 class Unreadable(InvalidRequest):
@@ -60,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RlvrError, _on_rlvr_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_leaving)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -90,6 +94,11 @@ async def _on_http(request: Request, failure: Exception) -> Response:
         "instance": request.url.path,
     }
     return _response(document, failure.headers or {})
+
+
+async def _on_leaving(request: Request, failure: Exception) -> Response:
+    """The caller hung up while it was sending: nobody's failure, and nobody reads the answer."""
+    return Response(status_code=CALLER_LEFT)
 
 
 async def _on_bug(request: Request, failure: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from rlvr.core.errors import DeadlineExceeded, Internal, Overloaded, RlvrError, Unavailable, from_rpc_error
+from rlvr.core.errors import DeadlineExceeded, Internal, Overloaded, RlvrError, TooLarge, Unavailable, from_rpc_error
 from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.settings import PeerSettings
 from rlvr.core.telemetry import get_logger
@@ -78,6 +78,7 @@ class VerifierRoom:
         Raises:
             Unavailable: the verifier cannot be reached.
             Overloaded: it has no room for more work.
+            TooLarge: no message may be as large.
         """
         request = verifier_pb2.VerifyRequest(item=item)
         try:
@@ -89,7 +90,7 @@ class VerifierRoom:
                         raise
                     await self._reconnected()
                     response = await self._stub.Verify(request, timeout=timeout_s)
-        except (Unavailable, Overloaded):
+        except (Unavailable, Overloaded, TooLarge):
             raise
         except RlvrError as failure:
             log.warning("an item was not graded", verifier=self.address, why=failure.detail)

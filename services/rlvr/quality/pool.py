@@ -58,7 +58,7 @@ class PoolJudge:
             for row in rows
         ]
         verdicts = await asyncio.gather(
-            *(self._verification.verdict_with_patience(item, _PATIENCE_S) for item in items)
+            *(self._verification.verdict(item, _PATIENCE_S, patient=True) for item in items)
         )
         return [
             Judgement(

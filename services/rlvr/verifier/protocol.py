@@ -80,7 +80,7 @@ class AsyncGrader(Protocol):
         """Get ready. Raises RuntimeError, with what to do about it, if this host cannot run the verifier."""
         ...
 
-    async def grade(self, completion: str, spec: Any, timeout_s: float) -> Graded:
+    async def grade(self, completion: str, spec: Any, timeout_s: float, *, patient: bool = False) -> Graded:
         """Grade one completion. Cancelling the task kills what it started.
 
         `timeout_s` is how long the caller waits for grading to begin; after that the grade is
@@ -88,7 +88,7 @@ class AsyncGrader(Protocol):
 
         Raises:
             InvalidSpec: the spec cannot be graded.
-            Overloaded: too many completions wait.
+            Overloaded: too many completions wait; never to a `patient` caller, who bounds what it has waiting.
         """
         ...
 

@@ -77,7 +77,7 @@ class VerifierService(verifier_pb2_grpc.VerifierServiceServicer):
         async def grade(entry: verifier_pb2.IndexedItem) -> None:
             try:
                 timeout_s = remaining(context, self._settings.default_deadline_s)
-                verdict = await self._verification.verdict_with_patience(_named(entry.item), timeout_s)
+                verdict = await self._verification.verdict(_named(entry.item), timeout_s, patient=True)
                 done.put_nowait(verifier_pb2.IndexedVerdict(index=entry.index, verdict=verdict))
             finally:
                 room.release()

@@ -121,8 +121,13 @@ class Verification:
             )
         return infos
 
-    async def verdict(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
+    async def verdict(
+        self, item: verifier_pb2.VerifyItem, timeout_s: float, *, patient: bool = False
+    ) -> verifier_pb2.Verdict:
         """The verdict on an item; `timeout_s` is how long the caller waits for grading to begin.
+
+        `patient` callers are those that cannot be told to come back later: they wait in line however long it is, and
+        bound what they have waiting themselves.
 
         Raises:
             Overloaded: too much work waits already.
@@ -137,7 +142,7 @@ class Verification:
             verdict = verifier_pb2.Verdict.FromString(kept)
             verdict.cached = True
         else:
-            verdict = await self._grade(item, timeout_s)
+            verdict = await self._grade(item, timeout_s, patient)
             verdict.verifier = kind if version else kind[:64]
             verdict.verifier_version = version
             verdict.digest = key
@@ -150,28 +155,15 @@ class Verification:
         ).inc()
         return verdict
 
-    async def verdict_with_patience(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
-        """As `verdict`, but waits for room: for callers that cannot be told to come back later."""
-        expires = time.monotonic() + timeout_s
-        while True:
-            try:
-                return await self.verdict(item, expires - time.monotonic())
-            except Overloaded as failure:
-                if time.monotonic() > expires:
-                    verdict = to_verdict(error(Reason.QUEUE_TIMEOUT, failure.detail))
-                    verdict.trace_id, verdict.verifier = item.trace_id, item.verifier
-                    return verdict
-                await asyncio.sleep(0.05)
-
-    async def _grade(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
+    async def _grade(self, item: verifier_pb2.VerifyItem, timeout_s: float, patient: bool) -> verifier_pb2.Verdict:
         refusal = self._refusal(item)
         if refusal is not None:
             return to_verdict(refusal)
         pool = self._pools.get(item.verifier)
         if pool is not None:
-            return await pool.grade(item, timeout_s)
+            return await pool.grade(item, timeout_s, patient=patient)
         begin = time.monotonic()
-        graded = await self._grade_isolated(self._isolated[item.verifier], item, timeout_s)
+        graded = await self._grade_isolated(self._isolated[item.verifier], item, timeout_s, patient)
         verdict = to_verdict(graded.grade)
         verdict.queue_ms = graded.queue_s * 1000
         verdict.duration_ms = max(0.0, (time.monotonic() - begin) * 1000 - verdict.queue_ms)
@@ -187,15 +179,20 @@ class Verification:
         if item.verifier in self._unavailable:
             return error(Reason.SANDBOX_UNAVAILABLE, self._unavailable[item.verifier])
         if _size(item.spec_json) > self._settings.max_spec_bytes:
-            return invalid(Reason.BAD_SPEC, f"spec: longer than {self._settings.max_spec_bytes} bytes")
+            return invalid(
+                Reason.BAD_SPEC,
+                f"spec: longer than {self._settings.max_spec_bytes} bytes (RLVR_VERIFIER__MAX_SPEC_BYTES)",
+            )
         if _size(item.completion) > self._settings.max_completion_bytes:
             return incorrect(Reason.TOO_LARGE, f"completion: longer than {self._settings.max_completion_bytes} bytes")
         return None
 
-    async def _grade_isolated(self, grader: AsyncGrader, item: verifier_pb2.VerifyItem, timeout_s: float) -> Graded:
+    async def _grade_isolated(
+        self, grader: AsyncGrader, item: verifier_pb2.VerifyItem, timeout_s: float, patient: bool
+    ) -> Graded:
         try:
             spec = grader.spec.model_validate_json(item.spec_json or "{}")
-            return await grader.grade(item.completion, spec, timeout_s)
+            return await grader.grade(item.completion, spec, timeout_s, patient=patient)
         except ValidationError as failure:
             return Graded(invalid(Reason.BAD_SPEC, explain(failure)))
         except InvalidSpec as failure:

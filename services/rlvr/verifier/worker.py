@@ -96,7 +96,7 @@ class TraceWorker:
             policy_version=span.max,
         )
         with log_context(run=trace.run_id, group=trace.group_id, trace=trace.trace_id):
-            verdict = await self._verification.verdict_with_patience(item, self._timeout_s)
+            verdict = await self._verification.verdict(item, self._timeout_s, patient=True)
         scored = trace_pb2.ScoredTrace(span=trace.span, verdict=verdict)
         return _finished(entry, trace, trace_pb2.VerdictEntry(scored=scored))
 

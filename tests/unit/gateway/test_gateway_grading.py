@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from rlvr.core.settings import PeerSettings
 
@@ -168,6 +169,38 @@ async def test_a_caller_who_leaves_cancels_its_items(serve: Any, verifier: Any, 
     await until(lambda: verifier.in_hand == 1)
     asking.cancel()
     await until(lambda: verifier.cancelled == 1)
+
+
+async def test_a_caller_who_leaves_is_noticed_while_its_lines_wait_for_verifiers(serve: Any, verifier: Any) -> None:
+    client = await serve(max_items_in_flight=2)
+    items = [{**item("hang", f"{number}"), "spec": {"answer": "x" * 1_000}} for number in range(1_000)]
+    asking = asyncio.create_task(batch(client, items, ndjson=True))
+    await until(lambda: verifier.in_hand == 2)
+    asking.cancel()
+    await until(lambda: verifier.cancelled > 0 and verifier.in_hand == 0)
+
+
+def num_left() -> float:
+    labels = {"route": "/v1/verify", "code": "499"}
+    return REGISTRY.get_sample_value("rlvr_http_request_duration_seconds_count", labels) or 0.0
+
+
+async def test_a_caller_who_leaves_cancels_its_single_item(serve: Any, verifier: Any) -> None:
+    client, before = await serve(), num_left()
+    asking = asyncio.create_task(client.post("/v1/verify", json=item("hang")))
+    await until(lambda: verifier.asked["hang"] == 1)
+    asking.cancel()
+    await until(lambda: verifier.cancelled == 1)
+    await until(lambda: num_left() == before + 1)
+
+
+async def test_a_caller_who_leaves_while_it_sends_is_no_failure_of_ours(serve: Any) -> None:
+    client, before = await serve(), num_left()
+    _reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(b'POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"verifier"')
+    await writer.drain()
+    writer.close()
+    await until(lambda: num_left() == before + 1)
 
 
 @pytest.mark.parametrize("ndjson", [False, True])

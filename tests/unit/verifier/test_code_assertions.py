@@ -69,6 +69,11 @@ def test_requests_hold_calls_and_arguments_only(code, requests):
         ("assert f(1) == b'a'", b"a", True),
         ("assert f(1) == float('inf')", math.inf, True),
         ("assert (f(1) if f(1) else 0) == 0", [], True),
+        ("assert f(1).keys() == {'a'} and sorted(f(1).values()) == [2]", {"a": 2}, True),
+        ("assert list(f(1).items()) == [('a', 2)]", {"a": 2}, True),
+        ("assert f(1).index('b') == 1", "ab", True),
+        ("assert f(1).index(98) == 1", b"ab", True),
+        ("assert f(1).union({2}) == {1, 2}", frozenset({1}), True),
     ],
 )
 def test_what_is_left_means_what_it_means_in_python(code, answer, holds):
@@ -107,6 +112,20 @@ def test_an_answer_that_does_not_fit_or_would_cost_too_much_fails_the_assertion(
     assert failure is not None and failure.reason is Reason.TESTS_FAILED
 
 
+@pytest.mark.parametrize("code", ["assert list(f(1)) == [1, 2]", "assert sum(f(1)) == 3", "assert 2 in f(1)"])
+def test_what_is_iterated_over_is_no_list_until_the_test_makes_one_of_it(code):
+    answer = Value([1, 2], is_iterated=True)
+    assert plan(code, "", "f").judge([answer]) is None
+    assert plan("assert f(1) == [1, 2]", "", "f").judge([answer]) is not None
+
+
+def test_nan_is_an_answer_only_to_a_test_that_speaks_of_it():
+    assert not plan("assert not abs(f(1) - 2.5) > 1e-6", "", "f").nan
+    assert not plan("for x in [1]: assert not abs(f(x) - 2.5) > 1e-6", "", "f").nan
+    assert plan("import math\nassert math.isnan(f(1))", "", "f").nan
+    assert plan("for x in [1]: assert repr(f(x)) == 'NaN'", "", "f").nan
+
+
 def test_a_request_without_a_value_fails_only_the_assertion_that_needs_it():
     planned = plan("assert f(1) == 1 or f(2) == 2", "", "f")
     assert planned.judge([Value(1), NoValue("raised KeyError")]) is None
@@ -135,6 +154,10 @@ def test_deeply_nested_answers_fail_an_assertion_and_nothing_else():
         "assert sorted(f(1), key=len) == []",
         "assert f(1).__eq__(2)",
         "assert '{}'.format(f(1)) == '2'",
+        "assert '%.2f' % f(1) == '2.00'",
+        "assert f(1) == '%s-%d' % ('a', 1)",
+        "assert f(1) in range(10**7)",
+        "assert f(1) == 2**200_000",
         "try:\n    f(1)\n    assert False\nexcept ValueError: pass",
     ],
 )

@@ -11,9 +11,12 @@ import time
 import psutil
 import pytest
 
+from code_attack_rows import SECRET_CORES, UNDUMPABLE
 from rlvr.core.errors import Overloaded
 from rlvr.v1 import verifier_pb2 as pb
+from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.zygote_runner import FIRST_UID
+from rlvr.verifier.code.slots import Slots
 from rlvr.verifier.settings import VerifierSettings
 from rlvr.verifier.verification import Verification
 
@@ -130,7 +133,37 @@ async def test_programs_beyond_the_bound_on_waiting_are_refused():
         with pytest.raises(Overloaded, match="1 programs already wait"):
             await verification.verdict(item("print(5)"), WAIT_S)
         assert [why(await task) for task in taken] == ["ok", "ok"]
-        assert why(await verification.verdict_with_patience(item("print(5)"), WAIT_S)) == "ok"
+        assert why(await verification.verdict(item("print(5)"), WAIT_S, patient=True)) == "ok"
+
+
+async def test_a_refused_caller_is_told_how_long_the_line_is():
+    slots = Slots(2, max_queue=1)
+
+    async def hold(seconds):
+        async with slots.take(WAIT_S, patient=True):
+            await asyncio.sleep(seconds)
+
+    async def refusal(num_waiting):
+        """What a caller is told while so many wait."""
+        holders = [asyncio.create_task(hold(WAIT_S)) for _ in range(2 + num_waiting)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await slots.take(WAIT_S).__aenter__()
+        for holder in reversed(holders):
+            holder.cancel()
+        await asyncio.wait(holders)
+        return refused.value.retry_after_seconds
+
+    async def after_programs_of(seconds):
+        begin = time.monotonic()
+        await asyncio.gather(*(hold(seconds) for _ in range(60)))
+        return (time.monotonic() - begin) / 30
+
+    took = await after_programs_of(0.02)
+    told = await refusal(num_waiting=9)
+    assert 0.02 * 10 / 2 * 0.9 <= told <= took * 10 / 2 * 4
+    await after_programs_of(0.02)
+    assert await refusal(num_waiting=99) > 5 * told
 
 
 async def test_a_cancelled_wait_leaves_the_line_as_it_was():
@@ -160,6 +193,15 @@ async def test_many_busy_processes_are_no_excuse():
     async with started() as verification:
         verdict = await verification.verdict(item(source, time_limit_s=0.5), WAIT_S)
     assert verdict.reason in (pb.REASON_TIME_LIMIT, pb.REASON_RUNTIME_ERROR)
+
+
+async def test_without_cgroups_children_in_secret_are_no_excuse_and_memory_has_a_bound(monkeypatch):
+    monkeypatch.setattr(Cgroup, "create", lambda *_: None)
+    async with started() as verification:
+        verdict = await verification.verdict(item(SECRET_CORES, time_limit_s=1), WAIT_S)
+        assert why(verdict) == "late"
+        verdict = await verification.verdict(item(UNDUMPABLE, time_limit_s=10), WAIT_S)
+        assert verdict.reason == pb.REASON_MEMORY_LIMIT
 
 
 async def test_a_program_killed_from_outside_is_run_once_more():

@@ -1,15 +1,20 @@
 """The parts of isolation that can be checked without a candidate: the filter's program, where cgroups go."""
 
+import asyncio
 import errno
 import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import rlvr
 from rlvr.verifier.code.isolation import seccomp
 from rlvr.verifier.code.isolation import syscall_policy as policy
 from rlvr.verifier.code.isolation.syscall_numbers import AARCH64, X86_64
-from rlvr.verifier.code.runners.cgroups import find_folders
+from rlvr.verifier.code.runners.cgroups import Cgroup, find_folders
 from rlvr.verifier.code.runners.workspace import PREFIX, is_within, sweep, workspace
 
 MACHINES = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
@@ -113,6 +118,39 @@ def test_groups_go_where_controllers_are_on_in_cgroup_v2(tmp_path, switched_on, 
     mountinfo = f"41 31 0:38 / {tmp_path} rw,relatime shared:4 - cgroup2 cgroup2 rw"
     folders = find_folders("0::/unit/room", mountinfo)
     assert folders == (expected and {"memory": tmp_path / expected, "pids": tmp_path / expected})
+
+
+def test_a_group_counts_the_time_of_children_that_nobody_waited_for():
+    group = Cgroup.create("test", 10)
+    if group is None:
+        pytest.skip("no cgroups here")
+    burn = (
+        "import os, signal, sys, time\nsys.stdin.read()\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "if os.fork() == 0:\n    while time.process_time() < 0.3: pass\n    os._exit(0)\n"
+        "try: os.wait()\nexcept ChildProcessError: print(sum(os.times()[:4]))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert group.add(child.pid)
+    accounted = float(child.communicate(b"", timeout=100)[0])
+    assert group.cpu_s() is None or group.cpu_s() >= 0.3 > accounted
+    asyncio.run(group.remove())
+
+
+def test_a_process_that_closes_itself_to_its_user_is_still_counted():
+    source = (
+        "import os, sys\nsys.path.insert(0, sys.argv[1])\n"
+        "from rlvr.verifier.code.runners.usage import memory_of\n"
+        "from rlvr.verifier.code.isolation.privileges import become, set_dumpable\n"
+        "become(65534)\nreader, writer = os.pipe()\npid = os.fork()\nif pid == 0:\n    set_dumpable(False)\n"
+        "    held = b'x' * (50 << 20)\n    os.write(writer, b'1')\n    while True: pass\n"
+        "os.read(reader, 1)\ntry: open(f'/proc/{pid}/smaps_rollup').read()\n"
+        "except PermissionError: print(memory_of([pid]))\nos.kill(pid, 9)"
+    )
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    root = str(Path(rlvr.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", source, root], capture_output=True, timeout=100)
+    assert 50 << 20 <= int(done.stdout) < 200 << 20, done.stderr
 
 
 async def test_a_workspace_goes_whatever_is_in_it():

@@ -1,18 +1,18 @@
 """The parts of the code verifier that need no sandbox."""
 
-from collections import Counter
+from collections import Counter, deque, namedtuple
 
 import pytest
 from pydantic import ValidationError
 
 from rlvr.core.verdict import Reason
-from rlvr.verifier.code.extract import NoProgram, Program, extract_program
+from rlvr.verifier.code.extract import NoProgram, Program, extract_program, joined
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.judging.answers import NoValue, Value, parse_answers
 from rlvr.verifier.code.judging.output import same_output
 from rlvr.verifier.code.judging.values import Tolerance, same_value
 from rlvr.verifier.code.spec import CodeSpec
-from rlvr.verifier.code.zygote.encoding import NotPlain, encode
+from rlvr.verifier.code.zygote.encoding import NotPlain, encode, items_of
 from rlvr.verifier.protocol import InvalidSpec
 
 
@@ -109,6 +109,10 @@ def test_a_result_channel_holds_exactly_one_answer_to_each_request():
         b'{"value": {"n": "x"}}\n',
         b'{"value": {"c": [1, 2, 3]}}\n',
         b'{"t": [1]}\n',
+        b'{"items": 1}\n',
+        b'{"items": [1], "value": 1}\n',
+        b'{"type": "Fraction", "args": []}\n',
+        b"{}\n",
     ],
 )
 def test_anything_else_on_the_result_channel_is_no_answer(channel):
@@ -141,6 +145,35 @@ def test_only_exact_types_are_sent():
         with pytest.raises(NotPlain):
             encode(value)
     assert encode(Counter("aab")) == encode({"a": 2, "b": 1})
+
+
+def test_a_named_tuple_is_a_tuple_on_the_wire():
+    assert encode(namedtuple("P", "x y")(1, [2])) == encode((1, [2]))
+    liar = type("Liar", (namedtuple("P", "x"),), {"__iter__": lambda self: iter([3])})
+    with pytest.raises(NotPlain):
+        encode(liar(1))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [range(2), iter([0, 1]), (n for n in (0, 1)), map(int, "01"), deque([0, 1]), {0: 1, 1: 1}.keys(), zip([0, 1])],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_made_to_be_iterated_over_is_known_by_its_type(value):
+    assert items_of(value) in ([0, 1], [(0,), (1,)])
+    assert items_of([0, 1]) is items_of("01") is items_of({0: 1}) is items_of((0, 1)) is None
+
+
+def test_nan_is_told_from_other_values():
+    nan, text = b'{"value":[1,{"c":[NaN,0.0]}]}\n', b'{"value":["NaN",Infinity]}\n'
+    assert isinstance(parse_answers(nan, 1)[0], Value)
+    assert "not-a-number" in parse_answers(nan, 1, nan=False)[0].why
+    assert parse_answers(text, 1, nan=False) == [Value(["NaN", float("inf")])]
+
+
+def test_a_type_is_named_where_that_tells_nothing_of_the_test():
+    assert parse_answers(b'{"type": "Fraction"}\n', 1) == [NoValue("returned a Fraction that cannot be compared")]
+    assert "s3cret" not in parse_answers(b'{"type": "s3cret"}\n', 1)[0].why
 
 
 def test_members_chosen_to_have_one_hash_are_refused_at_once():
@@ -227,6 +260,12 @@ def test_all_blocks_of_the_language_can_be_the_program_together():
     program = extract_program(block("py", "a") + block("bash", "ls") + block("python", "b"), which="all")
     assert program.source.split() == ["a", "b"]
     assert extract_program(block("py", "a") + block("c++", "b"), "cpp").source.strip() == "b"
+
+
+def test_what_comes_from_the_future_goes_before_a_preamble():
+    joint = joined(["import math", "'doc'\nfrom __future__ import annotations\nx = 1"])
+    assert joint.splitlines()[:2] == ["from __future__ import annotations", "import math"]
+    compile(joint, "x", "exec")
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """Each kind of test with real runs: right programs pass, wrong ones do not, and a broken test is nobody's zero."""
 
 import pytest
+import pytest_asyncio
 
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.protocol import InvalidSpec
+from sandboxes import grade_with
 
-WAIT_S = 100
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADD = "def add(a, b): return a + b"
 LOOP = "def check(candidate):\n    for i in range(5):\n        assert candidate(i, 1) == i + 1"
 FORGED = b'{"end":"","how":"passed","what":""}\n'
 CHECKER = "import sys\nn = int(open(sys.argv[2]).read())\nsys.exit(0 if n > int(open(sys.argv[1]).read()) else 1)"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def grader():
     grader = CodeGrader()
     await grader.start()
@@ -23,7 +25,7 @@ async def grader():
 
 
 async def grade(grader, source, **spec):
-    return (await grader.grade(f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)), WAIT_S)).grade
+    return await grade_with(grader, f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)))
 
 
 def script(code, **options):
@@ -47,6 +49,9 @@ def checked(code, stdout="5"):
          "for x in [1]:\n    assert f(x, (x,)) == ((1, (1,)), {1, 2}, {(1, (1,)): 1j}, b'x', None)"),
         ("n = 0\ndef f():\n    global n\n    n += 1\n    return n", "assert [f() for _ in range(3)] == [1, 2, 3]"),
         ("class Solution:\n    def f(self, x): return x", "for x in [1, 2]:\n    assert Solution().f(x) == x"),
+        ("def f(x): return b'\\xff'.decode()", "try:\n    f(1)\n    assert False\nexcept ValueError: pass"),
+        ("def f(n): yield from range(n)", "for n in [3]:\n    assert list(f(n)) == [0, 1, 2]"),
+        ("def f(n): return float('nan')", "for n in [3]:\n    assert f(n) != f(n)  # nan"),
     ],
 )  # fmt: skip
 async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader, source, code):
@@ -71,6 +76,7 @@ async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader
         ("def add(a, b): return", Reason.TESTS_FAILED),
         ("def add(a, b):\n    while True: pass", Reason.TIME_LIMIT),
         ("def add(a, b): return 'x' * 10**8", Reason.OUTPUT_LIMIT),
+        ("def add(a, b): return 'x' * 2**21", Reason.OUTPUT_LIMIT),
         ("def add(a, b) return 1", Reason.COMPILE_ERROR),
         ("import os\nos.write(3, b'{\"value\":1}\\n' * 9)\ndef add(a, b): return 0", Reason.RUNTIME_ERROR),
         (f"import os\ndef add(a, b): os.write(3, {FORGED!r})", Reason.RUNTIME_ERROR),
@@ -80,6 +86,30 @@ async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader
 async def test_a_program_cannot_pass_a_test_that_is_run_beside_it(grader, source, reason):
     result = await grade(grader, source, **script(LOOP))
     assert (result.reward, result.reason) == (0.0, reason), result.detail
+
+
+@pytest.mark.parametrize(
+    "source,code",
+    [
+        ("def f(x): raise StopIteration", "assert all(map(lambda x: f(x) == 1, [1, 2]))"),
+        ("def f(x): raise StopIteration", "for got, want in zip(map(f, [1]), [2]):\n    assert got == want"),
+        ("def f(x): raise ExceptionGroup('', [OSError()])", "try:\n    assert f(1) == 2\nexcept TypeError: pass"),
+        ("def f(x): return float('nan')", "for x in [1]:\n    if abs(f(x) - 2.5) > 1e-6: raise AssertionError"),
+        ("def f(x): return [n * (2**61 - 1) for n in range(500)]", "for x in [1]:\n    assert f(set(f(x))) == 1"),
+        ("def f(x):\n    for _ in range(300): x = [x]\n    return x", "for x in [1]:\n    assert f(f(x)) == 1"),
+        ("def f(x): return 2**(10**6)", "for x in [1]:\n    assert str(f(x)) == '1'"),
+        ("def f(x): return '\\ud800'", "for x in [1]:\n    assert f(x).encode() == b'1'"),
+    ],
+)
+async def test_an_answer_made_for_the_test_code_fools_it_into_nothing(grader, source, code):
+    result = await grade(grader, source, entry_point="f", **script(code))
+    assert (result.outcome, result.reward) == (Outcome.INCORRECT, 0.0), result
+
+
+async def test_a_program_that_imports_from_the_future_may_have_a_preamble(grader):
+    source = "from __future__ import annotations\ndef f(x: Unknown): return math.floor(x)"
+    tests = [{"type": "call", "args": [1.5], "expected": 1}]
+    assert (await grade(grader, source, tests=tests, preamble="import math")).reward == 1.0
 
 
 async def test_a_program_cannot_change_what_the_test_holds(grader):

@@ -8,36 +8,45 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from rlvr.core.verdict import Outcome, Reason
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
-from sandboxes import ISOLATING, TIERS, grade_with, run_with, started, zygote_of
+from sandboxes import TIERS, grade_with, run_with, started, until, zygote_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CONCURRENCY = 2
 
 
-@pytest.fixture(params=TIERS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=TIERS)
 async def grader(request):
-    async with started(request.param, concurrency=1) as grader:
+    async with started(request.param, concurrency=CONCURRENCY) as grader:
         yield grader
 
 
-@pytest.fixture(params=ISOLATING)
-async def isolating(request):
-    async with started(request.param, concurrency=1) as grader:
-        yield grader
-
-
-@pytest.fixture(params=["jail", "unprivileged_jail"])
-async def jail(request):
-    async with started(request.param, concurrency=1) as grader:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def best():
+    async with started("best", concurrency=CONCURRENCY) as grader:
         yield grader
 
 
 def add_spec(**options):
     tests = [{"type": "call", "args": [1, 2], "expected": 3}, {"type": "call", "args": [-5, 2], "expected": -3}]
     return CodeSpec(**({"tests": tests, "entry_point": "add", "time_limit_s": 2} | options))
+
+
+async def grade_all(grader, programs):
+    """Grades of (source, spec) pairs."""
+    turns = asyncio.Semaphore(CONCURRENCY)
+
+    async def grade(source, spec):
+        async with turns:
+            return await grade_with(grader, source, spec)
+
+    return await asyncio.gather(*(grade(source, spec) for source, spec in programs))
 
 
 def stdio_spec(stdin="2 3", stdout="5", **options):
@@ -61,42 +70,42 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-async def test_right_functions_pass(grader, name):
-    grade = await grade_with(grader, f"```python\n{RIGHT[name]}\n```", add_spec())
-    assert grade.outcome is Outcome.CORRECT, grade
-    assert grade.breakdown == {"test_0": 1.0, "test_1": 1.0}
+async def test_right_functions_pass(grader):
+    programs = [(f"```python\n{source}\n```", add_spec()) for source in RIGHT.values()]
+    grades = dict(zip(RIGHT, await grade_all(grader, programs), strict=True))
+    assert {name: grade for name, grade in grades.items() if grade.outcome is not Outcome.CORRECT} == {}
+    assert all(grade.breakdown == {"test_0": 1.0, "test_1": 1.0} for grade in grades.values())
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "a, b = map(int, input().split())\nprint(a + b)",
-        "import sys\nprint(sum(map(int, sys.stdin.read().split())))\nsys.exit(0)",
-        "print(sum(map(int, open(0).read().split())), end='')",
-        "print(sum(map(int, open('/dev/stdin').read().split())))",
-        "import sys\nfor line in sys.stdin:\n    sys.stdout.write(str(sum(map(int, line.split()))) + '  \\r\\n\\n')",
-        "import atexit\natexit.register(lambda: print(5))",
-        "import threading\nthreading.Thread(target=lambda: print(5)).start()",
-        "import os\nos.write(1, b'5')\nos._exit(0)",
-        "if __name__ == '__main__':\n    print(5)",
-    ],
-)
-async def test_right_programs_pass(grader, source):
-    grade = await grade_with(grader, source, stdio_spec())
-    assert grade.outcome is Outcome.CORRECT, grade
+RIGHT_SCRIPTS = [
+    "a, b = map(int, input().split())\nprint(a + b)",
+    "import sys\nprint(sum(map(int, sys.stdin.read().split())))\nsys.exit(0)",
+    "print(sum(map(int, open(0).read().split())), end='')",
+    "print(sum(map(int, open('/dev/stdin').read().split())))",
+    "import sys\nfor line in sys.stdin:\n    sys.stdout.write(str(sum(map(int, line.split()))) + '  \\r\\n\\n')",
+    "import atexit\natexit.register(lambda: print(5))",
+    "import threading\nthreading.Thread(target=lambda: print(5)).start()",
+    "import os\nos.write(1, b'5')\nos._exit(0)",
+    "if __name__ == '__main__':\n    print(5)",
+]
 
 
-async def test_a_fraction_of_tests_is_a_partial_reward(grader):
+async def test_right_programs_pass(grader):
+    grades = await grade_all(grader, [(source, stdio_spec()) for source in RIGHT_SCRIPTS])
+    wrong = [(source, grade) for source, grade in zip(RIGHT_SCRIPTS, grades, strict=True) if grade.reward != 1.0]
+    assert wrong == []
+
+
+async def test_a_fraction_of_tests_is_a_partial_reward(best):
     only_positive = "def add(a, b): return 3"
-    grade = await grade_with(grader, only_positive, add_spec(scoring="fraction"))
+    grade = await grade_with(best, only_positive, add_spec(scoring="fraction"))
     assert (grade.outcome, grade.reward, grade.breakdown) == (Outcome.PARTIAL, 0.5, {"test_0": 1.0, "test_1": 0.0})
-    grade = await grade_with(grader, only_positive, add_spec())  # C11: the visible example, hard-coded
+    grade = await grade_with(best, only_positive, add_spec())  # C11: the visible example, hard-coded
     assert (grade.outcome, grade.reason) == (Outcome.INCORRECT, Reason.TESTS_FAILED)
 
 
-async def test_grading_stops_at_the_first_failure_when_all_must_pass(grader):
-    grade = await grade_with(grader, "def add(a, b): return 0", add_spec())
+async def test_grading_stops_at_the_first_failure_when_all_must_pass(best):
+    grade = await grade_with(best, "def add(a, b): return 0", add_spec())
     assert grade.breakdown == {"test_0": 0.0}
 
 
@@ -126,11 +135,14 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("source", FAILURES)
-async def test_each_way_to_fail_has_its_reason(grader, source):
-    reason = FAILURES[source]
-    grade = await grade_with(grader, source, add_spec(time_limit_s=0.7 if reason is Reason.TIME_LIMIT else 20))
-    assert (grade.outcome, grade.reward, grade.reason) == (Outcome.INCORRECT, 0.0, reason), grade
+async def test_each_way_to_fail_has_its_reason(grader):
+    programs = [
+        (source, add_spec(time_limit_s=0.7 if reason is Reason.TIME_LIMIT else 20))
+        for source, reason in FAILURES.items()
+    ]
+    grades = dict(zip(FAILURES, await grade_all(grader, programs), strict=True))
+    assert {source: grade.reason for source, grade in grades.items()} == FAILURES
+    assert {(grade.outcome, grade.reward) for grade in grades.values()} == {(Outcome.INCORRECT, 0.0)}
 
 
 async def test_a_grandchild_that_holds_stdout_does_not_delay_a_right_answer(grader):
@@ -152,12 +164,25 @@ async def test_sixteen_megabytes_pass_both_ways_without_deadlock(grader):
     assert grade.reason is Reason.OUTPUT_LIMIT
 
 
+async def test_a_byte_more_of_output_ends_a_program_at_once(grader):
+    source = "import time\nprint('x' * (16 * 2**20 + 1), flush=True)\ntime.sleep(1000)"
+    result = await run_with(grader, Job(source, Stdio(b"")), Limits(60, 512, 16 * 2**20))
+    assert result.end is End.OUTPUT_LIMIT and result.time_s < 30
+
+
+async def test_megabytes_of_arguments_pass_between_a_test_and_the_program(best):
+    size = 15 * 2**20
+    code = f"def check(candidate):\n    for text in ['x' * {size}]:\n        assert candidate(text) == text[:2**19]"
+    spec = CodeSpec(tests=[{"type": "script", "code": code}], entry_point="f", time_limit_s=30)
+    assert (await grade_with(best, "def f(x): return x[:2**19]", spec)).outcome is Outcome.CORRECT
+
+
 async def test_input_that_is_never_read_hurts_nobody(grader):
     grade = await grade_with(grader, "print(5)", stdio_spec("x" * 10_000_000, time_limit_s=20))
     assert grade.outcome is Outcome.CORRECT, grade
 
 
-async def test_hidden_inputs_and_answers_do_not_show_in_a_grade(grader):
+async def test_hidden_inputs_and_answers_do_not_show_in_a_grade(best):
     spec = CodeSpec(tests=[{"type": "call", "args": ["s3cret"], "expected": "g0ld"}], entry_point="f")
     for source in (
         "def f(x): return 1",
@@ -165,7 +190,7 @@ async def test_hidden_inputs_and_answers_do_not_show_in_a_grade(grader):
         "def f(x): raise type(x + '!', (Exception,), {})",
         "def f(x): return type(x, (), {})()",
     ):
-        grade = await grade_with(grader, source, spec)
+        grade = await grade_with(best, source, spec)
         assert grade.reward == 0.0
         assert "g0ld" not in str(grade) and "s3cret" not in str(grade)
 
@@ -175,19 +200,6 @@ async def test_answers_do_not_depend_on_the_hash_seed(grader):  # C27
     job, limits = Job(source, Stdio(b"")), Limits(5, 256, 10_000)
     outputs = {(await run_with(grader, job, limits)).output for _ in range(4)}
     assert len(outputs) == 1
-
-
-async def output_of(grader, source):
-    result = await run_with(grader, Job(source, Stdio(b"")), Limits(5, 256, 100_000))
-    assert result.end is End.EXITED, result
-    return result.output.decode().strip()
-
-
-async def until(condition):
-    """The first true value of `condition()`; the caller sets the deadline."""
-    while not (value := condition()):
-        await asyncio.sleep(0.002)
-    return value
 
 
 def processes_below(grader):
@@ -206,30 +218,9 @@ async def test_cancelling_a_grade_kills_its_run(grader):
     assert (await grade_with(grader, "print(5)", stdio_spec())).outcome is Outcome.CORRECT
 
 
-async def test_a_killed_zygote_is_replaced_and_its_run_done_again(grader):  # C32
-    spec = stdio_spec(time_limit_s=30)
-    task = asyncio.create_task(grade_with(grader, "import time\ntime.sleep(0.3)\nprint(5)", spec))
-    async with asyncio.timeout(60):
-        (await until(lambda: zygote_of(grader))).kill()
-        assert (await task).outcome is Outcome.CORRECT
-
-
-async def test_a_zygote_killed_twice_is_our_error_and_no_reward(isolating):  # C32
-    task = asyncio.create_task(grade_with(isolating, "while True: pass", stdio_spec(time_limit_s=60)))
-    async with asyncio.timeout(60):
-        first = await until(lambda: zygote_of(isolating))
-        below = first.children(recursive=True)
-        first.kill()
-        second = await until(lambda: (found := zygote_of(isolating)) and found != first and found)
-        assert not [process for process in below if process.is_running()]
-        second.kill()
-        grade = await task
-    assert (grade.outcome, grade.reason, grade.reward) == (Outcome.ERROR, Reason.SANDBOX_UNAVAILABLE, None)
-
-
 ROOM = """
 import asyncio, os, sys
-from rlvr.verifier.code.runner import Job, Limits, Stdio
+from rlvr.verifier.code.runner import End, Job, Limits, Stdio
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.tiers import start_runner
 

@@ -18,7 +18,9 @@ from rlvr.gateway.items import Malformed, Oversized, parse_item
 from rlvr.gateway.ndjson import MEDIA_TYPE, VerdictStream
 from rlvr.gateway.openapi import problems, request_body
 from rlvr.gateway.peers import Peers
+from rlvr.gateway.problems import CALLER_LEFT
 from rlvr.gateway.settings import GatewaySettings
+from rlvr.gateway.verifiers import VerifierRoom
 from rlvr.v1 import verifier_pb2
 
 _NDJSON_TYPES = (MEDIA_TYPE, "application/ndjson", "application/jsonl")
@@ -48,6 +50,9 @@ def verify_router(settings: GatewaySettings, peers: Peers) -> APIRouter:
         room = peers.verifiers.room_for(item.verifier)
         if room is None:
             return _json(verdicts.to_json(verdicts.of_unknown(item)))
+        return await _unless_the_caller_leaves(request, grade_one(room, item))
+
+    async def grade_one(room: VerifierRoom, item: verifier_pb2.VerifyItem) -> Response:
         return _json(verdicts.to_json(await room.grade_one(item, settings.verify_deadline_s)))
 
     @routes.post(
@@ -103,7 +108,7 @@ async def _unless_the_caller_leaves(request: Request, answering: Coroutine[Any, 
     leaving = asyncio.ensure_future(request.receive())
     try:
         await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return await answer if answer.done() else Response(status_code=499)
+        return await answer if answer.done() else Response(status_code=CALLER_LEFT)
     finally:
         answer.cancel()
         leaving.cancel()

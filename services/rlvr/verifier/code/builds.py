@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
 from rlvr.core.verdict import Reason
+from rlvr.verifier.code.attempts import run_or_again
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.languages.language import Toolchain
 from rlvr.verifier.code.made import HEAD_BYTES, Made, NotMade, read_made
@@ -23,7 +24,6 @@ from rlvr.verifier.code.runner import (
     Runner,
     RunnerUnavailable,
     RunResult,
-    run_or_again,
 )
 from rlvr.verifier.code.settings import CompileSettings
 from rlvr.verifier.code.zygote.builder import DIAGNOSTICS_BYTES

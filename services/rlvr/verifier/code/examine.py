@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from rlvr.core.verdict import Reason
+from rlvr.verifier.code.attempts import run_once, run_or_again
 from rlvr.verifier.code.judging.answers import NoValue, parse_answers
 from rlvr.verifier.code.judging.assertions import Assertions, BadTest
 from rlvr.verifier.code.judging.checker import CHECKER_ARGUMENTS, checker_files, says, verdict_without_one
@@ -28,7 +29,6 @@ from rlvr.verifier.code.runner import (
     Runner,
     RunnerUnavailable,
     RunResult,
-    run_or_again,
 )
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import AssertTest, CallTest, Checker, CodeSpec, ScriptTest, StdioTest
@@ -61,12 +61,24 @@ class Examination:
     settings: CodeSettings
 
     async def examine(self, test: Test, time_left_s: float) -> Outcome:
-        """Run one test.
+        """Run one test, as often as the spec says. `time_left_s` is what is left of the time for all tests.
 
         Raises:
             BadTest: it can tell nothing of this program.
             RunnerUnavailable: the sandbox failed twice.
         """
+        taken_s = 0.0
+        for number in range(self.spec.runs):
+            if taken_s >= time_left_s:
+                limit = self.settings.total_time_s
+                return Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"), taken_s
+            failure, time_s = await self._once(test, time_left_s - taken_s)
+            taken_s += time_s
+            if failure is not None:
+                return replace(failure, unsteady=number > 0), taken_s
+        return None, taken_s
+
+    async def _once(self, test: Test, time_left_s: float) -> Outcome:
         printed = isinstance(test, StdioTest)
         output_bytes = self.settings.output_limit_bytes if printed else self.settings.result_limit_bytes
         limits = Limits(min(self.spec.time_limit_s, time_left_s), self.spec.memory_limit_mb, output_bytes)
@@ -119,6 +131,8 @@ class Examination:
             (answer,) = parse_answers(result.output, 1)
             if isinstance(answer, NoValue):
                 failure = Failure(Reason.RUNTIME_ERROR, answer.why)
+            elif answer.is_iterated:
+                failure = failed("returned something to iterate over, and not a list")
             elif not same_value(answer.value, test.expected, self.spec.returned_tolerance):
                 failure = failed("wrong value")
         return failure, result.time_s
@@ -128,14 +142,14 @@ class Examination:
         result = await self._run(Job(self.source, action, self.files), limits)
         failure = broken_run(result)
         if failure is None:
-            failure = assertions.judge(parse_answers(result.output, len(assertions.requests)))
+            failure = assertions.judge(parse_answers(result.output, len(assertions.requests), assertions.nan))
         return failure, result.time_s
 
     async def _proxied(self, tests: Proxied, setup: str, in_place: bool, limits: Limits) -> Outcome:
         whole = replace(limits, output_bytes=self.settings.output_limit_bytes)
-        relay = Relay(self.source, self.files, self.spec.entry_point, setup, in_place, whole)
-        start_program = partial(self.runner.run, slot=self.slot)
-        start_tests = partial(self.runner.run, slot=self.runner.beside(self.slot))
+        relay = Relay(self.source, self.files, self.spec.entry_point, setup, in_place, whole, limits.output_bytes)
+        start_program = partial(run_once, self.runner, slot=self.slot)
+        start_tests = partial(run_once, self.runner, slot=self.runner.beside(self.slot))
 
         async def judge() -> Failure | None:
             return await relay.judge(tests, start_program, start_tests)

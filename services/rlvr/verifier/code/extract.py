@@ -9,6 +9,8 @@ from typing import Literal
 from rlvr.verifier.code.languages.known import LANGUAGES
 from rlvr.verifier.text import after_reasoning, fenced_blocks
 
+_FUTURE_IMPORT = re.compile(r"^from __future__ import [\w, ]+(?:#.*)?$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -55,9 +57,15 @@ def extract_program(
     return program if program.source.strip() else NoProgram(f"the program is empty ({program.rule})")
 
 
+def joined(parts: list[str]) -> str:
+    """Python code as one program: what it imports from `__future__` goes before everything else."""
+    futures = [line for part in parts for line in _FUTURE_IMPORT.findall(part)]
+    return "\n".join([*futures, *(_FUTURE_IMPORT.sub("", part) for part in parts)])
+
+
 def _choose(bodies: list[str], kind: str, entry_point: str | None, which: Literal["last", "all"]) -> Program:
     if which == "all":
-        return Program("\n".join(bodies), f"all {len(bodies)} {kind}")
+        return Program(joined(bodies), f"all {len(bodies)} {kind}")
     if entry_point is not None and len(bodies) > 1:
         definition = _definition(entry_point.partition(".")[0])
         defining = [body for body in bodies if definition.search(body)]

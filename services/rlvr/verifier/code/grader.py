@@ -6,9 +6,10 @@ import asyncio
 import time
 from typing import Any
 
+from rlvr.core import metrics
 from rlvr.core.verdict import Grade, Outcome, Reason, correct, error, incorrect
 from rlvr.verifier.code.examine import Examination, plan_of
-from rlvr.verifier.code.extract import NoProgram, Program, extract_program
+from rlvr.verifier.code.extract import NoProgram, Program, extract_program, joined
 from rlvr.verifier.code.judging.assertions import BadTest
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.programs import Programs, find_toolchains, folders_of
@@ -50,6 +51,7 @@ class CodeGrader:
             self._runner = await start_runner(self._settings, folders_of(toolchains))
         self._programs = Programs(self._runner, self._settings, toolchains)
         await self._programs.start()
+        metrics.SANDBOX_SLOTS.labels(self._runner.describe()["tier"]).set(self._settings.concurrency)
 
     async def close(self) -> None:
         """Kill and reap everything."""
@@ -57,17 +59,18 @@ class CodeGrader:
             await self._runner.close()
 
     def describe(self) -> dict[str, Any]:
-        """Languages, and the isolation in force."""
+        """Languages, how many programs run at a time, and the isolation in force."""
         isolation = self._runner.describe() if self._runner is not None else {"tier": None, "isolation": []}
         languages = self._programs.describe() if self._programs is not None else {}
-        return {"languages": languages, **isolation}
+        runs = {"concurrency": self._settings.concurrency, "max_queue": self._settings.max_queue}
+        return {"languages": languages, **runs, **isolation}
 
-    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float) -> Graded:
+    async def grade(self, completion: str, spec: CodeSpec, timeout_s: float, *, patient: bool = False) -> Graded:
         """Grade one completion; see `AsyncGrader`.
 
         Raises:
             InvalidSpec: there are no tests.
-            Overloaded: too many programs wait.
+            Overloaded: too many programs wait, and the caller is not `patient`.
         """
         _refuse_bad_tests(spec)
         program = extract_program(completion, spec.language, spec.entry_point, spec.blocks)
@@ -80,7 +83,7 @@ class CodeGrader:
         queue_s = 0.0
         try:
             runner = self.runner
-            async with runner.slot(timeout_s) as slot:
+            async with runner.slot(timeout_s, patient=patient) as slot:
                 queue_s = time.monotonic() - asked
                 failures = await self._failures_of(program.source, spec, runner, slot)
                 return Graded(_score(program, failures, spec), queue_s)
@@ -92,7 +95,7 @@ class CodeGrader:
     async def _failures_of(self, source: str, spec: CodeSpec, runner: Runner, slot: int) -> list[Failure | None]:
         if self._programs is None:
             raise RunnerUnavailable("the code verifier is not started")
-        source = f"{spec.preamble}\n{source}" if spec.preamble else source
+        source = joined([spec.preamble, source]) if spec.preamble else source
         files = {name: text.encode("utf-8", "surrogatepass") for name, text in spec.files.items()}
         program = await self._programs.prepare(spec.language, source, files, slot)
         if isinstance(program, Failure):
@@ -106,16 +109,12 @@ class CodeGrader:
         failures: list[Failure | None] = []
         time_left = self._settings.total_time_s
         for index, test in enumerate(examination.spec.all_tests()):
-            if time_left <= 0:
-                limit = self._settings.total_time_s
-                failures.append(Failure(Reason.TIME_LIMIT, f"all tests together: over {limit:g} s"))
-            else:
-                try:
-                    failure, time_s = await examination.examine(test, time_left)
-                except BadTest as bad:
-                    raise InvalidSpec(f"tests[{index}]: {bad}") from None
-                failures.append(failure)
-                time_left -= time_s
+            try:
+                failure, time_s = await examination.examine(test, time_left)
+            except BadTest as bad:
+                raise InvalidSpec(f"tests[{index}]: {bad}") from None
+            failures.append(failure)
+            time_left -= time_s
             if failures[-1] is not None and examination.spec.scoring == "all":
                 break
         return failures
@@ -136,12 +135,14 @@ def _refuse_bad_tests(spec: CodeSpec) -> None:
 
 def _score(program: Program, failures: list[Failure | None], spec: CodeSpec) -> Grade:
     breakdown = {f"test_{index}": float(failure is None) for index, failure in enumerate(failures)}
+    reward = sum(breakdown.values()) / len(spec.all_tests())
+    if unsteady := sum(failure.unsteady for failure in failures if failure):
+        breakdown["unsteady"] = float(unsteady)
     first = next(((index, failure) for index, failure in enumerate(failures) if failure), None)
     if first is None:
         return correct(Reason.PASSED, extracted=program.source, detail=program.rule, breakdown=breakdown)
     index, failure = first
     detail = f"test_{index}: {failure.detail}; program: {program.rule}"
-    reward = sum(breakdown.values()) / len(spec.all_tests())
     if spec.scoring == "fraction" and reward > 0:
         reason = Reason.PARTIALLY_PASSED
         return Grade(Outcome.PARTIAL, reason, reward, program.source, breakdown, detail)

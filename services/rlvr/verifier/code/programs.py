@@ -11,6 +11,7 @@ from platform import python_version
 from typing import Protocol
 
 from rlvr.core.telemetry import get_logger
+from rlvr.verifier.code.attempts import run_or_again
 from rlvr.verifier.code.builds import Builds
 from rlvr.verifier.code.judging.failure import Failure
 from rlvr.verifier.code.languages.known import LANGUAGES
@@ -24,7 +25,6 @@ from rlvr.verifier.code.runner import (
     Runner,
     RunnerUnavailable,
     Stdio,
-    run_or_again,
 )
 from rlvr.verifier.code.settings import CodeSettings
 
@@ -111,7 +111,7 @@ class Programs:
         self._toolchains = {name: found for name, found in toolchains.items() if isinstance(found, Toolchain)}
         self._missing = {name: why for name, why in toolchains.items() if isinstance(why, str)}
         self._prepared: dict[str, Mapping[str, bytes]] = {}
-        """Language that was tried -> files that each of its compilations needs."""
+        """Language that was tried -> files that each of its compilations or runs needs."""
         self._trials = {name: asyncio.Lock() for name in self._toolchains}
 
     async def start(self) -> None:
@@ -148,12 +148,10 @@ class Programs:
     ) -> Executable | Failure:
         language = toolchain.language
         name = language.source_file(source)
-        own = {name: source.encode("utf-8", "surrogatepass")}
+        own = {**self._prepared[language.name], name: source.encode("utf-8", "surrogatepass")}
         if language.compile:
             sources = [name, *sorted(other for other in files if other.endswith(language.suffixes) and other != name)]
-            built = await self._builds.build(
-                toolchain, sources, {**files, **self._prepared[language.name], **own}, slot
-            )
+            built = await self._builds.build(toolchain, sources, {**files, **own}, slot)
             if isinstance(built, Failure):
                 return built
             own = dict(built)

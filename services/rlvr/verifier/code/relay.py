@@ -93,6 +93,8 @@ class Relay:
     in_place: bool
     """Whether the test sees what the program makes of its arguments."""
     limits: Limits
+    answer_bytes: int
+    """What one call may return; `limits.output_bytes` is for all of them."""
 
     async def judge(self, tests: Proxied, start_program: Start, start_tests: Start) -> Failure | None:
         """Run both; why the test was not passed, or None.
@@ -115,13 +117,16 @@ class Relay:
                 try:
                     message = decode_line(line)
                 except NotValues:
-                    raise BadTest("it calls the program with what cannot be passed on") from None
+                    what = "calls the program with what cannot be passed on"
+                    if program.run is not None:  # it may be made of what the program has returned
+                        return failed(f"the test code {what}")
+                    raise BadTest(f"it {what}") from None
                 if message.get("end") == nonce:
                     return _verdict(message["how"], message["what"], program.run is not None, why)
                 if program.run is None:
                     action = Answers(program, self.entry_point, self.setup)
                     program.run = asyncio.create_task(start_program(Job(self.program, action, self.files), self.limits))
-                answer = await self._answer(message["ask"], program)
+                answer = await self._answer(message["ask"], program, tests.nan)
                 if isinstance(answer, Failure):
                     return answer
                 if isinstance(answer, NoValue) and not answer.raised:
@@ -133,7 +138,7 @@ class Relay:
                     return failed("returned a value that is nested too deep")
             return _ended(examiner.run, program.run)
 
-    async def _answer(self, ask: list[Any], program: Talk) -> Value | NoValue | Failure:
+    async def _answer(self, ask: list[Any], program: Talk, nan: bool) -> Value | NoValue | Failure:
         name, args, kwargs = ask
         assert program.run is not None
         if program.has_more:
@@ -143,7 +148,11 @@ class Relay:
         except ValueError:
             raise BadTest("it calls the program with a value that is nested too deep") from None
         line = await program.next_line()
-        return _program_ended(await program.run) if line is None else parse_answer(line)
+        if line is None:
+            return _program_ended(await program.run)
+        if len(line) > self.answer_bytes:
+            return Failure(Reason.OUTPUT_LIMIT, f"one call returned over {self.answer_bytes} bytes")
+        return parse_answer(line, nan)
 
 
 @contextlib.asynccontextmanager
@@ -169,7 +178,9 @@ async def _next_of_test(examiner: Talk, program: Talk) -> bytes | None:
 
 
 def _reply(answer: Value | NoValue) -> dict[str, Any]:
-    return {"raised": answer.raised} if isinstance(answer, NoValue) else {"value": answer.value, "args": answer.args}
+    if isinstance(answer, NoValue):
+        return {"raised": answer.raised}
+    return {"items" if answer.is_iterated else "value": answer.value, "args": answer.args}
 
 
 def _program_ended(result: RunResult) -> Failure:

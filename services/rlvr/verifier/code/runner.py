@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -174,12 +174,12 @@ class Runner(Protocol):
         """
         ...
 
-    def slot(self, timeout_s: float) -> AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> AbstractAsyncContextManager[int]:
         """The right to run jobs, one after the other, for as long as the block lasts.
 
         Raises:
             NoSlot: its turn did not come within `timeout_s`.
-            Overloaded: too many wait.
+            Overloaded: too many wait, and the caller is not `patient`.
         """
         ...
 
@@ -202,19 +202,6 @@ class Runner(Protocol):
     async def close(self) -> None:
         """Kill and reap everything."""
         ...
-
-
-async def run_or_again(runner: Runner, job: Job, limits: Limits, slot: int) -> RunResult:
-    """Run a job, and once more if that may have failed through no fault of the candidate's.
-
-    Raises:
-        RunnerUnavailable: the sandbox failed twice.
-    """
-    with suppress(RunnerUnavailable):
-        result = await runner.run(job, limits, slot)
-        if result.end is not End.KILLED:
-            return result
-    return await runner.run(job, limits, slot)
 
 
 def frame(message: Ask | Call | dict[str, Any]) -> bytes:

@@ -98,6 +98,9 @@ class CodeSpec(Spec):
     """As many as `inputs`: standard outputs, or returned values."""
     scoring: Literal["all", "fraction"] = "all"
     """`all`: 1 if every test passes, stopping at the first failure; `fraction`: passed / number of tests."""
+    runs: int = Field(default=1, ge=1, le=5)
+    """How often each test is run, all of which must pass. A test that is passed first and then not is counted as
+    `unsteady` in the breakdown: the program's answers differ from run to run."""
     compare: CompareMode = "lines"
     """How standard outputs are compared (see `judging.output.same_output`)."""
     rel_tol: float | None = Field(default=None, ge=0, le=1)

@@ -85,21 +85,24 @@ class Pool:
             raise Unavailable(f"no worker process for {self._kind} could be started; the log says why")
         self._spawn(self._watch())
 
-    async def grade(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
+    async def grade(
+        self, item: verifier_pb2.VerifyItem, timeout_s: float, *, patient: bool = False
+    ) -> verifier_pb2.Verdict:
         """Grade an item; `timeout_s` is how long the caller waits for grading to begin.
 
         The verdict has the grade, `duration_ms` and `queue_ms`; the rest is for the caller to add.
 
         Raises:
-            Overloaded: too many tasks wait.
+            Overloaded: too many tasks wait; never to a `patient` caller, who bounds what it has waiting.
         """
         assert self._loop is not None
+        work = self._grade(item, timeout_s, patient)
         if asyncio.get_running_loop() is self._loop:
-            return await self._grade(item, timeout_s)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._grade(item, timeout_s), self._loop))
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    async def _grade(self, item: verifier_pb2.VerifyItem, timeout_s: float) -> verifier_pb2.Verdict:
-        if len(self._queue) >= self._limits.max_queue:
+    async def _grade(self, item: verifier_pb2.VerifyItem, timeout_s: float, patient: bool) -> verifier_pb2.Verdict:
+        if len(self._queue) >= self._limits.max_queue and not patient:
             raise Overloaded(f"{len(self._queue)} traces already wait for {self._kind}", retry_after_seconds=1.0)
         now = time.monotonic()
         future: asyncio.Future[verifier_pb2.Verdict] = asyncio.get_running_loop().create_future()

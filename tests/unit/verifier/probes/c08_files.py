@@ -24,6 +24,15 @@ for path in PATHS:
     if found:
         print("REACHED", path, found)
 
+for name in ("tcp", "udp", "unix"):
+    for folder in ("/proc/self/net", "/proc/net", f"/proc/self/task/{os.getpid()}/net"):
+        try:
+            rows = open(f"{folder}/{name}").readlines()[1:]
+        except OSError:
+            continue
+        if rows:
+            print("REACHED", folder, rows[0])
+
 try:
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
 except OSError:

@@ -23,6 +23,9 @@ _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each ABI knows; they are the lowest bits."""
 _RIGHTS_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | _IOCTL_DEV
 
+_OF_ITSELF = "auxv cmdline comm environ fd fdinfo limits maps mem smaps stat statm status"
+"""Of a process's folder in /proc; the rest of it is about the host."""
+
 _SCOPES = 6
 """First ABI in which a restricted process can be kept from signalling others."""
 
@@ -54,7 +57,8 @@ def restrict(version: int, *, readable: list[str], optional: list[str], devices:
 
     `readable`: folders whose files may be read and executed; `optional`: the same, where this user can reach them;
     `devices`: files to read and write; `writable`: a folder to use as one likes, except for sockets and device files.
-    A process sees its own part of /proc, and its children see their parent's.
+    Of /proc a process sees what is about itself, and its children see their parent's; the rest of its folder is about
+    the host: its network, its mounts.
 
     Raises:
         OSError: Landlock is not available, or a path is not there.
@@ -63,7 +67,8 @@ def restrict(version: int, *, readable: list[str], optional: list[str], devices:
     attributes = struct.pack("=QQQ", every_file_right, _TCP, _SCOPED)
     ruleset = _create(attributes[: 24 if version >= _SCOPES else 16 if version >= 4 else 8])
     try:
-        for path in [*readable, f"/proc/{os.getpid()}"]:
+        of_itself = (f"/proc/{os.getpid()}/{name}" for name in _OF_ITSELF.split())
+        for path in [*readable, *filter(os.path.exists, of_itself)]:
             _allow(ruleset, path, _EXECUTE | _READ_FILE | _READ_DIR)
         for path in optional:
             if os.access(path, os.R_OK | os.X_OK):

@@ -9,6 +9,8 @@ from rlvr.verifier.code.isolation.kernel import PR_CAPBSET_DROP, PR_SET_DUMPABLE
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_ADMIN": 21}  # linux/capability.h
+# Made once: ctypes would build either type anew in each process that multiplies, which costs every run.
+_Header, _Sets = ctypes.c_uint32 * 2, ctypes.c_uint32 * 6
 _LAST_CAPABILITY = 63  # more than there are: dropping one that does not exist is an error we stop at
 
 
@@ -43,11 +45,11 @@ def become(uid: int | None) -> None:
 
 def keep_capabilities(*names: str) -> None:
     """Give up every capability but these, of which this process may have none either."""
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    held = (ctypes.c_uint32 * 6)()
+    header = _Header(_CAPABILITY_VERSION_3, 0)
+    held = _Sets()
     libc("capget", header, held)
     kept = sum(1 << _CAPABILITIES[name] for name in names) & held[1]  # effective, permitted and inheritable, 2 words
-    libc("capset", header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0))
+    libc("capset", header, _Sets(kept, kept, 0, 0, 0, 0))
 
 
 def set_dumpable(dumpable: bool) -> None:

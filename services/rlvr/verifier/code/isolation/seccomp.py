@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import struct
+from typing import ClassVar
 
 from rlvr.verifier.code.isolation import syscall_policy as policy
 from rlvr.verifier.code.isolation.kernel import PR_SET_NO_NEW_PRIVS, libc, prctl
@@ -22,6 +23,13 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 # linux/bpf_common.h
 _LOAD, _AND, _JUMP, _RETURN = 0x20, 0x54, 0x05, 0x06
 _IF_EQUAL, _IF_AT_LEAST = 0x15, 0x35
+
+
+class _Program(ctypes.Structure):
+    """`struct sock_fprog`. Declared once: to make a ctypes type is dear, and would be paid for in each run."""
+
+    _fields_: ClassVar = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+
 
 Code = list[tuple[int, int, int, int]]
 """Instructions: operation, jump if true, jump if false, operand."""
@@ -54,9 +62,8 @@ def make_filter(*, attributes: bool, signal_only: int | None = None, machine: st
 def install(program: bytes) -> None:
     """Put this thread, and what it starts, under the filter for good. Raises OSError."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    text = ctypes.create_string_buffer(program, len(program))
-    head = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(text)))
-    libc("prctl", _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), head, 0, 0)
+    head = _Program(len(program) // 8, program)
+    libc("prctl", _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(head), 0, 0)
 
 
 def _answers(attributes: bool, signal_only: int | None) -> dict[str, Code]:

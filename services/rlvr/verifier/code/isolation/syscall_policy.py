@@ -62,8 +62,8 @@ _PRIVILEGED = """
     add_key request_key init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff
     sethostname setdomainname settimeofday clock_settime clock_adjtime adjtimex quotactl acct syslog open_by_handle_at
     name_to_handle_at setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
-    setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr migrate_pages move_pages vhangup
-    rt_sigqueueinfo rt_tgsigqueueinfo seccomp iopl ioperm fanotify_init setxattr lsetxattr fsetxattr removexattr
+    setpriority ioprio_set sched_setaffinity sched_setscheduler sched_setparam sched_setattr migrate_pages move_pages
+    vhangup rt_sigqueueinfo rt_tgsigqueueinfo seccomp iopl ioperm fanotify_init setxattr lsetxattr fsetxattr removexattr
     lremovexattr fremovexattr io_uring_setup io_uring_enter io_uring_register
 """
 _NETWORK = "socket bind connect listen accept accept4 setsockopt"
@@ -85,7 +85,6 @@ ALLOWED_IF: dict[str, list[Condition]] = {
     "ioctl": [Condition(1, _ALL, _IOCTL)],
     "prctl": [Condition(0, _ALL, _PRCTL)],
     "prlimit64": [Condition(0, _ALL, (0,))],
-    "sched_setaffinity": [Condition(0, _ALL, (0,))],
     # Files and pipes: not every kernel, gVisor's for one, keeps devices for those with a capability.
     "mknod": [Condition(1, _FILE_TYPE, _NO_DEVICES)],
     "mknodat": [Condition(2, _FILE_TYPE, _NO_DEVICES)],

@@ -25,6 +25,7 @@ from rlvr.verifier.code.judging.evaluator import (
     evaluate,
 )
 from rlvr.verifier.code.judging.failure import Failure, failed
+from rlvr.verifier.code.judging.known import OutOfBounds
 from rlvr.verifier.code.judging.names import bound, loaded
 
 
@@ -39,6 +40,8 @@ class Assertions:
     requests: tuple[str, ...]
     """Expressions that call the program."""
     rests: tuple[ast.expr, ...]
+    nan: bool
+    """Whether NaN is an answer: to a test that does not speak of it, `not abs(f(1) - 2) > 0.1` would hold."""
 
     def judge(self, answers: Sequence[Value | NoValue]) -> Failure | None:
         """Whether all hold, given an answer to each request; the first that does not."""
@@ -47,7 +50,7 @@ class Assertions:
             given = answers[index]
             if isinstance(given, NoValue):
                 raise NotAnswered(given.why)
-            return given.value
+            return iter(given.value) if given.is_iterated else given.value
 
         for rest in self.rests:
             try:
@@ -61,13 +64,13 @@ class Assertions:
 
 
 def cut(
-    tests: Sequence[ast.expr], program: set[str], own: set[str], unsent: Counter[str], entry_known: bool
+    tests: Sequence[ast.expr], program: set[str], own: set[str], unsent: Counter[str], entry_known: bool, nan: bool
 ) -> Assertions:
     """Cut the tests of assertions.
 
     `program` are the names that may be called for, `own` the ones to which the test gives a meaning, and `unsent` those
     of them that mean nothing in the candidate's process, with how often the test binds them: a call may bind a name
-    itself, as a lambda's parameter is.
+    itself, as a lambda's parameter is. `nan`: see `Assertions`.
 
     Raises:
         Unsupported: a part of them can only be judged by running the test.
@@ -84,6 +87,8 @@ def cut(
         check(rest)
         try:
             rest = _fold(rest)
+        except OutOfBounds as failure:
+            raise Unsupported(str(failure)) from None
         except EVALUATION_ERRORS as failure:
             raise BadTest(f"an assertion fails by itself, with {type(failure).__name__}") from None
         if not isinstance(rest, ast.Constant):
@@ -92,7 +97,7 @@ def cut(
             raise BadTest("an assertion is false whatever the program does")
     if not rests:
         raise BadTest("no assertion calls the program; if it should, name the function in entry_point")
-    return Assertions(tuple(cutter.requests), tuple(rests))
+    return Assertions(tuple(cutter.requests), tuple(rests), nan)
 
 
 class _Cutter(ast.NodeTransformer):

@@ -12,7 +12,16 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rlvr.verifier.code.judging.known import CONSTANTS, FUNCTIONS, KEYWORDS, MAX_LENGTH, METHOD_NAMES, METHODS, TYPES
+from rlvr.verifier.code.judging.known import (
+    CONSTANTS,
+    FUNCTIONS,
+    KEYWORDS,
+    MAX_LENGTH,
+    METHOD_NAMES,
+    METHODS,
+    TYPES,
+    OutOfBounds,
+)
 from rlvr.verifier.code.judging.values import spread
 
 _MAX_BITS = 2**17
@@ -66,9 +75,15 @@ def check(node: ast.expr) -> None:
         return
     if isinstance(node, ast.BinOp) and type(node.op) not in _BINARY:
         raise Unsupported(f"{type(node.op).__name__} is not evaluated here")
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _is_text(node.left):
+        raise Unsupported("text is not formatted here")
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             check(child)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
 
 
 def _check_call(node: ast.Call) -> None:
@@ -128,18 +143,18 @@ def _binary(node: ast.BinOp, answer: Answer) -> Any:
     left, right = evaluate(node.left, answer), evaluate(node.right, answer)
     for value in (left, right):
         if type(value) is int and value.bit_length() > _MAX_BITS:
-            raise OverflowError("an integer too large to calculate with")
+            raise OutOfBounds("an integer too large to calculate with")
     if isinstance(node.op, ast.Mod) and isinstance(left, str | bytes):
         raise TypeError("text is not formatted here")
     if isinstance(node.op, ast.Mult):
         sizes = [len(value) if isinstance(value, Sequence) else value for value in (left, right)]
         if any(isinstance(value, Sequence) for value in (left, right)) and sizes[0] * sizes[1] > MAX_LENGTH:
-            raise OverflowError("a sequence too long")
+            raise OutOfBounds("a sequence too long")
     powers = isinstance(node.op, ast.Pow) and type(left) is int and type(right) is int
     if powers and left.bit_length() * abs(right) > _MAX_BITS:
-        raise OverflowError("a power too large")
+        raise OutOfBounds("a power too large")
     if isinstance(node.op, ast.LShift) and type(right) is int and right > _MAX_BITS:
-        raise OverflowError("a shift too far")
+        raise OutOfBounds("a shift too far")
     return _BINARY[type(node.op)](left, right)
 
 
@@ -165,8 +180,7 @@ def _call(node: ast.Call, answer: Answer) -> Any:
     owner = evaluate(node.func.value, answer)
     if node.func.attr not in METHODS.get(type(owner), ()):
         raise AttributeError(node.func.attr)
-    result = getattr(owner, node.func.attr)(*args)
-    return list(result) if type(owner) is dict and node.func.attr != "get" else result
+    return getattr(owner, node.func.attr)(*args)
 
 
 def _asked(node: Asked, answer: Answer) -> Any:

@@ -23,6 +23,8 @@ class Failure:
 
     reason: Reason
     detail: str
+    unsteady: bool = False
+    """Whether it passed the same test before."""
 
 
 def failed(detail: str) -> Failure:

@@ -12,10 +12,14 @@ MAX_LENGTH = 2**20
 _MAX_DIGITS = 400
 
 
+class OutOfBounds(OverflowError):
+    """Python would go on where this evaluator stops."""
+
+
 def _items(values: Any) -> list[Any]:
     """What iterating over a value gives."""
     if isinstance(values, range) and len(values) > MAX_LENGTH:
-        raise OverflowError("a range too long")
+        raise OutOfBounds("a range too long")
     return list(values)
 
 
@@ -28,7 +32,7 @@ def _total(values: Any, start: Any = 0) -> Any:
 
 def _round(number: Any, digits: Any = None) -> Any:
     if digits is not None and abs(digits) > _MAX_DIGITS:
-        raise OverflowError("too many digits")
+        raise OutOfBounds("too many digits")
     return round(number, digits)
 
 
@@ -81,15 +85,15 @@ KEYWORDS = {
     "sorted": {"reverse"},
     "math.isclose": {"rel_tol", "abs_tol"},
 }
-_TEXT_METHODS = "lower upper strip lstrip rstrip split startswith endswith count find isdigit isalpha"
-METHODS: dict[type, frozenset[str]] = {
-    str: frozenset(_TEXT_METHODS.split()),
-    list: frozenset({"count", "index"}),
-    tuple: frozenset({"count", "index"}),
-    dict: frozenset({"keys", "values", "items", "get"}),
-    set: frozenset({"issubset", "issuperset", "isdisjoint", "union", "intersection", "difference"}),
+_METHODS = """
+    lower upper strip lstrip rstrip split startswith endswith count find index isdigit isalpha
+    keys values items get issubset issuperset isdisjoint union intersection difference
+"""
+METHOD_NAMES = frozenset(_METHODS.split())
+METHODS = {
+    kind: frozenset(name for name in METHOD_NAMES if hasattr(kind, name))
+    for kind in (str, bytes, list, tuple, dict, set, frozenset, range)
 }
-METHOD_NAMES = frozenset().union(*METHODS.values())
 
 
 def _refuse() -> Any:

@@ -24,6 +24,8 @@ class Proxied:
     code: str
     called: tuple[str, ...]
     """Names in it that stand for the program's."""
+    nan: bool
+    """See `Assertions`."""
 
 
 @lru_cache(maxsize=512)
@@ -37,15 +39,16 @@ def plan(code: str, setup: str, entry_point: str | None) -> Assertions | Proxied
         tree, before = with_entry_named(parse(code), entry_point), parse(setup)
     except ValueError as failure:
         raise BadTest(f"the code {failure}") from None
+    nan = "nan" in code.lower()
     try:
-        return _cut(tree, before, entry_point)
+        return _cut(tree, before, entry_point, nan)
     except Unsupported:
-        return _proxied(tree, before, code, setup, entry_point)
+        return _proxied(tree, before, code, setup, entry_point, nan)
     except RecursionError:
         raise BadTest("the code is nested too deep") from None
 
 
-def _cut(tree: ast.Module, before: ast.Module, entry_point: str | None) -> Assertions:
+def _cut(tree: ast.Module, before: ast.Module, entry_point: str | None, nan: bool) -> Assertions:
     parameter = _check_parameter(tree)
     tests = _tests(tree)
     known = {parameter} | _plainly_imported(tree) | _plainly_imported(before)
@@ -59,7 +62,7 @@ def _cut(tree: ast.Module, before: ast.Module, entry_point: str | None) -> Asser
     entry_known = bool(entry_point or parameter)
     if not entry_known and "*" in own:
         raise BadTest("with import * there is no telling which names are the program's; name entry_point")
-    return cut(tests, program, own, unsent, entry_known)
+    return cut(tests, program, own, unsent, entry_known, nan)
 
 
 def _tests(tree: ast.Module) -> list[ast.expr]:
@@ -119,7 +122,9 @@ class _Rename(ast.NodeTransformer):
         return node
 
 
-def _proxied(tree: ast.Module, before: ast.Module, code: str, setup: str, entry_point: str | None) -> Proxied:
+def _proxied(
+    tree: ast.Module, before: ast.Module, code: str, setup: str, entry_point: str | None, nan: bool
+) -> Proxied:
     if program_names(before, None):
         raise BadTest("setup makes objects of the program's, which cannot be passed to a test that has to be run")
     # Parsed again, since the cut has renamed in the tree what it read.
@@ -134,4 +139,4 @@ def _proxied(tree: ast.Module, before: ast.Module, code: str, setup: str, entry_
             raise BadTest(f"{node.value.id}.{node.attr}: of the program's names a test can only call functions")
     if not called and _check_parameter(whole) is None:
         raise BadTest("the test never calls the program")
-    return Proxied(ast.unparse(whole), tuple(sorted(called)))
+    return Proxied(ast.unparse(whole), tuple(sorted(called)), nan)

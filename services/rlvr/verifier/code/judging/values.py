@@ -19,6 +19,10 @@ class NotValues(ValueError):
     """The bytes are not what our encoder writes, or would cost too much to hold."""
 
 
+class NotANumber(NotValues):
+    """There is a NaN among the values, where none is wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far a float may be from the expected one: as `math.isclose`."""
@@ -27,19 +31,28 @@ class Tolerance:
     abs: float = ABS_TOL
 
 
-def decode_line(line: bytes) -> dict[str, Any]:
+def decode_line(line: bytes, nan: bool = True) -> dict[str, Any]:
     """The JSON object in one line; values in it are decoded, other members are as in the JSON.
 
     Raises:
+        NotANumber: one is NaN, and `nan` says that none may be.
         NotValues: there is none.
     """
     try:
-        document = json.loads(line, object_pairs_hook=_object)
+        document = json.loads(line, object_pairs_hook=_object, parse_constant=float if nan else _not_nan)
+    except NotANumber:
+        raise
     except (ValueError, TypeError, RecursionError, MemoryError) as failure:
         raise NotValues("not one object of plain values") from failure
     if type(document) is not _Message:
         raise NotValues("not one object of plain values")
     return dict(document)
+
+
+def _not_nan(name: str) -> float:
+    if name == "NaN":
+        raise NotANumber
+    return float(name)
 
 
 class _Message(dict[str, Any]):

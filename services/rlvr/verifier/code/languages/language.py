@@ -48,7 +48,8 @@ class External(Language):
     """What a run has to be told of a program's source."""
     suffixes: tuple[str, ...] = ()
     prepare: Callable[[Toolchain], Mapping[str, bytes]] = lambda toolchain: {}
-    """Files that each compilation needs beside the program's, made by the room once. May take long; raises OSError."""
+    """Files that each compilation needs beside the program's, or each run where nothing is compiled; made by the room
+    once. May take long; raises OSError."""
     compile: tuple[str, ...] = ()
     """Commands, one after the other; none where there is nothing to compile."""
     run: str

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from rlvr.verifier.code.isolation.process_tree import descendants
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.box import Box
 from rlvr.verifier.code.runners.pool import Pool
-from rlvr.verifier.code.runners.usage import memory_below
+from rlvr.verifier.code.runners.usage import memory_of
 from rlvr.verifier.code.runners.watch import Watch
 from rlvr.verifier.code.runners.zygote_runner import over_memory, rlimits
 from rlvr.verifier.code.settings import CodeSettings
@@ -57,9 +58,9 @@ class BoxRunner:
         """Tier, and what it consists of here."""
         return {"tier": self.tier, "isolation": [*self.isolation, "seccomp", "no_new_privs", "rlimits"]}
 
-    def slot(self, timeout_s: float) -> contextlib.AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> contextlib.AbstractAsyncContextManager[int]:
         """The right to run jobs one after the other (see `Runner.slot`)."""
-        return self._slots.take(timeout_s)
+        return self._slots.take(timeout_s, patient=patient)
 
     def beside(self, slot: int) -> int:
         """A second place (see `Runner.beside`); all boxes are alike."""
@@ -122,4 +123,4 @@ class BoxRunner:
     def _memory_mb(self, box: Box) -> float:
         """What the run's processes take of this host, where nothing else bounds all of them exactly."""
         assert box.pid is not None
-        return memory_below(box.pid) / 2**20
+        return memory_of(descendants(box.pid)) / 2**20

@@ -18,6 +18,8 @@ from rlvr.core.telemetry import get_logger
 log = get_logger("code")
 
 _CONTROLLERS = ("memory", "pids")
+_ACCOUNTING = "cpuacct"
+"""Of v1, used where it is there; in v2 every group counts its CPU time."""
 _UNIFIED = "unified"
 """Stands for the one hierarchy of v2."""
 _PREFIX = "rlvr-"
@@ -95,6 +97,15 @@ class Cgroup:
                 return int(words[words.index("oom_kill") + 1])
         return 0
 
+    def cpu_s(self) -> float | None:
+        """CPU time of all processes that ever were in it, also of those that nobody waited for; None if unknown."""
+        try:
+            if _ACCOUNTING in self._folders:
+                return int((self._folders[_ACCOUNTING] / "cpuacct.usage").read_text()) / 1e9
+            return int((self._folders["memory"] / "cpu.stat").read_text().split()[1]) / 1e6
+        except FileNotFoundError:  # there is neither, or the group was removed just now
+            return None
+
     async def remove(self) -> None:
         """Remove the group, whose processes have been killed. One that stays is only logged: it holds no memory."""
         deadline = asyncio.get_running_loop().time() + _REMOVE_S
@@ -141,9 +152,8 @@ def find_folders(cgroup: str, mountinfo: str) -> dict[str, Path] | None:
                 own = Path(place) / os.path.relpath(path, root)
                 # In v2 a group has processes or groups with controllers below it, so there it is the one above.
                 folders |= {name: own} if name != _UNIFIED else _switched_on(own) or _switched_on(own.parent)
-    chosen = {name: folders[name] for name in _CONTROLLERS if name in folders}
-    writable = len(chosen) == len(_CONTROLLERS) and all(os.access(folder, os.W_OK) for folder in chosen.values())
-    return chosen if writable else None
+    writable = {name: folder for name, folder in folders.items() if os.access(folder, os.W_OK)}
+    return writable if all(name in writable for name in _CONTROLLERS) else None
 
 
 def _switched_on(folder: Path) -> dict[str, Path]:
@@ -163,5 +173,5 @@ def _mounts(mountinfo: str) -> dict[str, tuple[str, str]]:
         if kind == "cgroup2":
             found[_UNIFIED] = (root, place)
         elif kind == "cgroup":
-            found |= {name: (root, place) for name in options.split(",") if name in _CONTROLLERS}
+            found |= {name: (root, place) for name in options.split(",") if name in (*_CONTROLLERS, _ACCOUNTING)}
     return found

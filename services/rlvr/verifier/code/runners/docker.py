@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import secrets
+import signal
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ _MASKED += [f"/proc/{name}" for name in ("sched_debug", "scsi", "timer_list", "t
 _DEATH_S = 5.0
 _HEAD = struct.Struct(">BxxxI")  # docker's API, attach: stream and length before each part
 _STDOUT = 1
+_KILLED = 128 + signal.SIGKILL
 _DEFAULT_IMAGE = DockerSettings().image
 
 
@@ -224,8 +226,12 @@ class Container(Box):
         deadline = time.monotonic() + _DEATH_S
         while time.monotonic() < deadline:
             state = (await self._engine.call("inspect_container", self._name))["State"]
+            if not state["Running"] and state["OOMKilled"]:
+                return True
             if not state["Running"]:
-                return bool(state["OOMKilled"])
+                if self.was_cut_off and state["ExitCode"] == _KILLED:  # which no process inside can do to the first
+                    raise RunnerUnavailable("a container was killed")
+                return False
             await asyncio.sleep(0.05)
         raise RunnerUnavailable("the connection to a container was lost")
 

@@ -43,6 +43,10 @@ class Output:
         self._parts.clear()
         return False
 
+    def end(self) -> bool:
+        """Take what has come for all there is, nobody being left to write; False where more may be on its way."""
+        return self.closed.done()
+
 
 class PipedOutput(Output):
     """The reading end of a run's output."""
@@ -54,13 +58,24 @@ class PipedOutput(Output):
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
 
-    def _read(self) -> None:
+    def end(self) -> bool:
+        """See `Output.end`. A pipe may yet be held open, by sockets that hold each other till the kernel finds them."""
+        while self._read() and not self.closed.done():
+            pass
+        if not self.closed.done():
+            self._loop.remove_reader(self._fd)
+            self.closed.set_result(b"".join(self._parts))
+        return True
+
+    def _read(self) -> bool:
+        """Take one part; whether there was one, or the end."""
         try:
             part = os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         if not self.add(part):
             self._loop.remove_reader(self._fd)
+        return True
 
     def close(self) -> None:
         """Read no more."""

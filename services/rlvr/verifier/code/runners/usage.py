@@ -9,6 +9,7 @@ from pathlib import Path
 from rlvr.verifier.code.isolation.process_tree import descendants
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,28 @@ def usage_below(ancestor: int) -> Usage | None:
     return Usage(sum(map(_cpu_s, pids)), max(map(_starved_s, pids)))
 
 
-def memory_below(ancestor: int) -> int:
-    """Bytes of memory that all descendants of a process take, what they share counted once."""
-    return sum(map(_memory_bytes, descendants(ancestor)))
+def memory_of(pids: list[int]) -> int:
+    """Bytes of memory that processes take, what they share counted once."""
+    return sum(map(_memory_bytes, pids))
 
 
 def _memory_bytes(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it is gone since, or not ours to look into
+    except PermissionError:  # a process can close this file to its own user, but not the next
+        return _resident_bytes(pid)
+    except (FileNotFoundError, ProcessLookupError):  # it is gone since
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _resident_bytes(pid: int) -> int:
+    """What a process has in memory but for files; what it shares with others counts in each."""
+    try:
+        resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return (resident - shared) * _PAGE_BYTES
 
 
 def _cpu_s(pid: int) -> float:

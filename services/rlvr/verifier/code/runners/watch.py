@@ -34,7 +34,7 @@ class Watch:
     async def started(self, startup_s: float) -> None:
         """Wait for the program to begin. Raises RunnerUnavailable."""
         try:
-            async with asyncio.timeout(startup_s):  # `wait_for` forgets a cancellation that comes with the result
+            async with asyncio.timeout(startup_s):  # wait_for may lose a cancellation, before 3.12
                 await asyncio.shield(self._run.started)
         except TimeoutError:
             raise RunnerUnavailable(f"the sandbox was not ready after {startup_s:g} s") from None
@@ -59,6 +59,8 @@ class Watch:
                 detail = f"over {self._limits.output_bytes} bytes of output"
                 return RunResult(End.OUTPUT_LIMIT, b"", min(taken, limit), detail)
             if done:
+                continue
+            if self._run.ended.done() and self._output.end():
                 continue
             if look is not None and (broken := look()):
                 return broken

@@ -113,6 +113,10 @@ class Zygote:
             self._lose(f"the sandbox is gone: {failure}")
         return run
 
+    def cpu_s(self) -> float | None:
+        """CPU time of its cgroup so far; None if that is not known."""
+        return None if self.cgroup is None else self.cgroup.cpu_s()
+
     async def end(self, run: Run) -> None:
         """Kill a run, if it still goes on, and wait until nothing is left of it. Then the zygote may be dead too."""
         if run.ended.done():

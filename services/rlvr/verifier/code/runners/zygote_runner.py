@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.exchange import exchange
-from rlvr.verifier.code.runners.usage import memory_below, usage_below
+from rlvr.verifier.code.runners.meter import Meter
 from rlvr.verifier.code.runners.watch import Watch
 from rlvr.verifier.code.runners.zygote import Zygote
 from rlvr.verifier.code.settings import CodeSettings
@@ -78,9 +78,9 @@ class ZygoteRunner:
         isolation += ["cgroup"] if self._has_cgroups else []
         return {"tier": self.tier, "isolation": isolation}
 
-    def slot(self, timeout_s: float) -> contextlib.AbstractAsyncContextManager[int]:
+    def slot(self, timeout_s: float, *, patient: bool = False) -> contextlib.AbstractAsyncContextManager[int]:
         """The right to run jobs one after the other (see `Runner.slot`)."""
-        return self._slots.take(timeout_s)
+        return self._slots.take(timeout_s, patient=patient)
 
     def beside(self, slot: int) -> int:
         """A second place (see `Runner.beside`): a zygote of its own, started when it is first needed."""
@@ -94,12 +94,15 @@ class ZygoteRunner:
         owner = self._owner(slot)
         oom_kills = self._prepare_cgroup(zygote, limits)
         async with self._place(slot) as place, exchange(job, limits.output_bytes, owner) as passed:
-            run = zygote.begin({"limits": rlimits(limits, self._settings)} | place, passed.inside)
+            bounds = rlimits(limits, self._settings)
+            run = zygote.begin({"limits": bounds} | place, passed.inside)
             passed.close_inside()
             try:
-                watch = Watch(run, passed.output, limits, partial(usage_below, zygote.pid))
+                meter = Meter(zygote.pid, zygote.cpu_s, bounds["processes"])
+                watch = Watch(run, passed.output, limits, meter.usage)
                 await watch.started(self._settings.startup_s)
-                result = await watch.result(partial(self._broken_limit, zygote, limits, place), _LOOK_EVERY_S)
+                look = partial(self._broken_limit, zygote, meter, limits, place)
+                result = await watch.result(look, _LOOK_EVERY_S)
             finally:
                 self._ending[slot] = asyncio.create_task(zygote.end(run))
                 await asyncio.shield(self._ending[slot])
@@ -157,8 +160,8 @@ class ZygoteRunner:
         except OSError as failure:
             raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
 
-    def _broken_limit(self, zygote: Zygote, limits: Limits, place: dict[str, Any]) -> RunResult | None:
-        if zygote.cgroup is None and memory_below(zygote.pid) > limits.memory_mb * 2**20:
+    def _broken_limit(self, zygote: Zygote, meter: Meter, limits: Limits, place: dict[str, Any]) -> RunResult | None:
+        if zygote.cgroup is None and meter.memory_bytes() > limits.memory_mb * 2**20:
             return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
         return self._look(place, rlimits(limits, self._settings)["scratch_mb"])
 

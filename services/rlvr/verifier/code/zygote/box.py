@@ -41,6 +41,7 @@ _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_
 
 def main() -> NoReturn:
     """Shut this process in, say so, wait for the run, and for its end."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an init that handles no signal cannot be signalled from within
     os.dup2(2, _CONTROL)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (2, 3, 4):  # the last two will be the candidate's
@@ -117,6 +118,7 @@ def _become_candidate(uid: int | None, head: dict[str, Any], system_calls: bytes
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         job = marshal.loads(receive(head["job_bytes"]))
         input_fd = os.dup(0) if head["input_bytes"] is None else _input_file(head["input_bytes"])

@@ -7,22 +7,24 @@
     {"b": "00ff"}                         bytes
     {"n": "0x1f.."}                       int beyond 64 bits
 
-Exact types only: of an object of any other type, or of a subclass of these, nothing is sent.
+Exact types only: of an object of any other type, or of a subclass of these, nothing is sent. Named tuples are tuples.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterator
 from json import dumps as _quote
 from typing import Any
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _DICTS = (dict, Counter, defaultdict, OrderedDict)
 _ARRAYS: dict[type, str] = {tuple: "t", set: "s", frozenset: "z"}
+_ITERABLES: tuple[type, ...] = (range, deque, type({}.keys()), type({}.values()), type({}.items()))
 
 
 class NotPlain(TypeError):
-    """A value of a type that is not sent."""
+    """A value of a type that is not sent, by its name."""
 
 
 def encode(value: Any) -> str:
@@ -49,7 +51,16 @@ def encode(value: Any) -> str:
         return f'{{"c":{_array([value.real, value.imag])}}}'
     if kind is bytes:
         return f'{{"b":"{value.hex()}"}}'
+    if kind.__bases__ == (tuple,) and hasattr(kind, "_fields"):
+        return f'{{"t":{_array(tuple.__iter__(value))}}}'
     raise NotPlain(kind.__name__)
+
+
+def items_of(value: Any) -> list[Any] | None:
+    """What iterating over a value gives, where its type is made for that alone; None where it is not."""
+    if type(value) in _ITERABLES or isinstance(value, Iterator):
+        return list(value)
+    return None
 
 
 def _array(items: Any) -> str:

@@ -19,6 +19,9 @@ _RANDOM_SEED = 20
 """So that a test that draws its inputs draws the same ones each time."""
 
 
+_NOT_RAISED = (StopIteration, StopAsyncIteration, BaseExceptionGroup)
+
+
 class RaisedByProgram(Exception):
     """The program raised an exception of its own."""
 
@@ -72,16 +75,23 @@ def _proxy(
         if answer is None:  # the room has hung up
             os._exit(0)
         if "raised" in answer:
-            kind = getattr(builtins, answer["raised"], RaisedByProgram)
-            is_known = isinstance(kind, type) and issubclass(kind, Exception)
-            of_program.append(kind("raised by the program") if is_known else RaisedByProgram())
+            of_program.append(_exception(answer["raised"]))
             raise of_program[-1]
         for arg, changed in zip(args, answer.get("args", ()), strict=False):
             _become(arg, changed)
-        return answer["value"]
+        return iter(answer["items"]) if "items" in answer else answer["value"]
 
     call.__name__ = call.__qualname__ = name
     return call
+
+
+def _exception(name: str) -> Exception:
+    """The built-in exception of this name, where there is one and it can be raised anywhere: a StopIteration would tell
+    `all(map(...))` in the test that there is nothing left to look at."""
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, _NOT_RAISED):
+        return kind.__new__(kind, "raised by the program")  # without the arguments that some want
+    return RaisedByProgram("raised by the program")
 
 
 def _become(value: Any, changed: Any) -> None:

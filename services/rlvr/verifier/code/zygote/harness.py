@@ -16,7 +16,7 @@ from json import dumps as _quote
 from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
-from rlvr.verifier.code.zygote.encoding import encode
+from rlvr.verifier.code.zygote.encoding import NotPlain, encode, items_of
 
 EXIT_COMPILE = 98
 """Exit code of a program that does not compile."""
@@ -77,16 +77,23 @@ def _answer(names: dict[str, Any], request: tuple[Any, ...]) -> str:
     try:
         if kind == "eval":
             value = eval(compile(what[0], "<call>", "eval", dont_inherit=True), names)  # noqa: S307 - as above
-            return f'{{"value":{encode(value)}}}'
+            return f"{{{_returned(value)}}}"
         name, args, kwargs, tell_changes = what
         before = _encode_all(args) if tell_changes else []
         value = names[name](*args, **kwargs)
         changed = _changes(args, before) if tell_changes else ""
-        return f'{{"value":{encode(value)}{changed}}}'
+        return f"{{{_returned(value)}{changed}}}"
     except MemoryError:
         raise
+    except NotPlain as other:
+        return f'{{"type":{_quote(str(other))}}}'
     except BaseException as raised:  # noqa: BLE001 - as above
         return _raised(raised)
+
+
+def _returned(value: Any) -> str:
+    items = items_of(value)
+    return f'"value":{encode(value)}' if items is None else f'"items":{encode(items)}'
 
 
 def _encode_all(args: list[Any]) -> list[str]:
