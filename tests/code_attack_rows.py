@@ -186,12 +186,14 @@ RUNS = [
     Row("C32 the zygote killed", {"R1 passed"}, lambda grader: _killed(grader, 1), kills=True),
     Row("C32 the zygote killed twice", {"ERR sandbox_unavailable"}, lambda grader: _killed(grader, 2), kills=True),
 ]
+IMAGE = "what can be read is the image's own; test_code_boxes.py looks for what is the host's"
+INIT = "gVisor shows the sandbox's first process, which holds nothing; test_code_boxes.py looks for what is the host's"
 PROBES = [
-    probe("C08 files and processes", "c08_files", stdin=__file__),
+    probe("C08 files and processes", "c08_files", stdin=__file__, not_on={"docker": IMAGE, "gvisor": INIT}),
     probe("C20 sockets", "c20_network", listens=True),
     probe("C21 other processes", "c21_processes"),
     probe("C22 kernel and privileges", "c22_kernel"),
-    probe("C23 links out of the workspace", "c23_links"),
+    probe("C23 links out of the workspace", "c23_links", not_on={"docker": IMAGE}),
 ]
 ELSEWHERE = {"C28": "compiled languages"}
 """Rows of the list that are not among these, and what they are about."""

@@ -89,7 +89,7 @@ def _program(id: str, source: str, spec: dict[str, Any], expected: set[str]) -> 
     return Row(id, expected, run)
 
 
-def probe(id: str, name: str, stdin: str = "", listens: bool = False) -> Row:
+def probe(id: str, name: str, stdin: str = "", listens: bool = False, not_on: Mapping[str, str] | None = None) -> Row:
     """A program of `probes`; one that `listens` reads the port of a server of ours."""
 
     async def run(grader: CodeGrader) -> str:
@@ -98,7 +98,7 @@ def probe(id: str, name: str, stdin: str = "", listens: bool = False) -> Row:
             result = await run_with(grader, Job(_text(name), Stdio(given.encode())), Limits(20, 512, 100_000))
         return answered(result.output, b"") if result.end is End.EXITED else f"{result.end} {result.detail}"
 
-    return Row(id, {"blocked"}, run)
+    return Row(id, {"blocked"}, run, not_on=not_on or {})
 
 
 def _text(name: str) -> str:
