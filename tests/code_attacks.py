@@ -15,7 +15,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,7 +29,7 @@ from sandboxes import grade_with, leftovers, new_leftovers, run_with, settled, s
 _PROBES = Path(__file__).parent / "unit/verifier/probes"
 _HONEST = CodeSpec(tests=[{"type": "call", "args": [1, 2], "expected": 3}], entry_point="add")
 _BESIDE = CodeSpec(tests=[{"type": "script", "code": "for i in [1]: assert add(i, 1) == 2"}], entry_point="add")
-_LEFT_S = 20
+_LEFT_S = 5
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,7 @@ def _program(id: str, source: str, spec: dict[str, Any], expected: set[str]) -> 
     return Row(id, expected, run)
 
 
-def probe(
-    id: str, name: str, stdin: str = "", listens: bool = False, not_on: Mapping[str, str] = MappingProxyType({})
-) -> Row:
+def probe(id: str, name: str, stdin: str = "", listens: bool = False, not_on: Mapping[str, str] | None = None) -> Row:
     """A program of `probes`; one that `listens` reads the port of a server of ours."""
 
     async def run(grader: CodeGrader) -> str:
@@ -101,7 +98,7 @@ def probe(
             result = await run_with(grader, Job(_text(name), Stdio(given.encode())), Limits(20, 512, 100_000))
         return answered(result.output, b"") if result.end is End.EXITED else f"{result.end} {result.detail}"
 
-    return Row(id, {"blocked"}, run, not_on=not_on)
+    return Row(id, {"blocked"}, run, not_on=not_on or {})
 
 
 def _text(name: str) -> str:

@@ -26,6 +26,7 @@ import docker
 import pytest
 
 from rlvr.verifier.code.runners.docker import LABEL
+from rlvr.verifier.code.runners.rooms import is_gone, this_room
 
 _HOME = Path(tempfile.gettempdir()) / f"rlvr-test-engine-{os.geteuid()}"
 _PYTHON = os.path.realpath(sys.executable)
@@ -66,18 +67,24 @@ class Engine:
         return {"host": self.url, "image": _IMAGE, "python": _PYTHON, "runtime": "default"}
 
     def containers(self) -> set[str]:
-        """All of ours that there are."""
+        """Those of this process and of dead ones; other tests that run now have their own."""
         client = docker.APIClient(base_url=self.url)
         try:
-            return {container["Id"] for container in client.containers(all=True, filters={"label": LABEL})}
+            found = client.containers(all=True, filters={"label": LABEL})
         finally:
             client.close()
+        return {container["Id"] for container in found if is_ours(container["Labels"][LABEL])}
 
     def stop(self) -> None:
         """Stop answering."""
         self.process.kill()
         self.process.wait()
         Path(self.url.removeprefix("unix://")).unlink(missing_ok=True)
+
+
+def is_ours(room: str) -> bool:
+    """Whether what a room left is for this process to find: its own, or that of a room that was killed."""
+    return room == this_room() or is_gone(room)
 
 
 @functools.cache

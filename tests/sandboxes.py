@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import rlvr
-from engines import engine
+from engines import engine, is_ours
 from rlvr.core.verdict import Grade
 from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.programs import find_toolchains, folders_of
@@ -38,6 +38,8 @@ TIERS = [*ISOLATING, "unsafe"]
 BOXES = ["docker", "gvisor"]
 """Tiers on which each run has a sandbox of its own, which takes a good part of a second to build."""
 ALL_TIERS = [*ISOLATING, *BOXES]
+_EVERYTHING = os.environ.get("RLVR_TEST_ALL_TIERS") == "1"
+"""Whether boxes have to bear every attack; without, one of each number, since all of them take minutes."""
 WAIT_S = 60
 BUSY_S = 20
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -45,10 +47,10 @@ _AT_WORK: set[CodeGrader] = set()
 """Graders of this test process; what they replace after a run, in their own time, is nothing left over."""
 _ROOTS = re.compile(r"\S+ (/mnt|/media|/srv|/run|/tmp)(?= )")
 """Mounts where our private roots are made."""
-_FOLDERS = (f"{PREFIX}{os.getpid()}-*", f"{GVISOR_PREFIX}*")
 _REPLACED = ("processes", "containers", "cgroups", "mounts")
 """What may be other than it was, as long as there is no more of it: that which serves the next run."""
-_SIGNS_OF_A_BOX = (GVISOR_PREFIX, "from rlvr.verifier.code.zygote.box import main")
+_IDLE_CONNECTIONS = 12
+"""To a container engine, once it has been used."""
 _SOURCE_ROOT = str(Path(rlvr.__file__).parents[1])
 """On the command line of every zygote, and so of what it forks."""
 
@@ -87,6 +89,12 @@ async def started(tier: str, **settings) -> AsyncIterator[CodeGrader]:
     with nothing_left_behind():
         async with _started(tier, settings) as grader:
             yield grader
+
+
+def attacks_on(tier: str, ids: Iterable[str]) -> list[str]:
+    """Those attacks that this run of the tests makes on a tier, of ids that begin with a number."""
+    first = {id.partition(" ")[0]: id for id in reversed(list(ids))}
+    return [id for id in ids if tier not in BOXES or _EVERYTHING or id in first.values()]
 
 
 def needs_of(tier: str) -> dict[str, Any]:
@@ -172,7 +180,10 @@ async def until(condition):
 
 
 def zygote_of(grader: CodeGrader) -> psutil.Process | None:
-    """The only zygote of a grader, while it has a run under way."""
+    """The only zygote of a grader, or the first process of its box, while it has a run under way."""
+    if isinstance(grader.runner, BoxRunner):
+        boxes = [box for box in grader.runner._running if box.run.started.done() and not box.run.ended.done()]
+        return psutil.Process(boxes[0].pid) if boxes else None
     for zygote in grader.runner._zygotes.values():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(zygote.pid)
@@ -190,12 +201,12 @@ def leftovers() -> dict[str, set[str]]:
     above = {this.pid, *(process.pid for process in this.parents())}
     for process in psutil.process_iter(["cmdline", "name", "ppid"]):
         words = process.info["cmdline"] or ()
-        is_like_ours = _SOURCE_ROOT in words or any(sign in word for word in words for sign in _SIGNS_OF_A_BOX)
+        is_like_ours = _SOURCE_ROOT in words or any(map(_is_in_our_gvisor, words))
         if is_like_ours and process.info["ppid"] in above:
             processes.add(f"{process.pid} {process.info['name']}")
     return {
         "processes": processes,
-        "folders": {str(path) for name in _FOLDERS for path in Path("/tmp").glob(name)},
+        "folders": {str(path) for path in Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")} | set(_gvisor_homes()),
         "containers": engine().containers() if engine.cache_info().currsize else set(),
         "cgroups": {
             f"{folder}/{name}"
@@ -207,6 +218,17 @@ def leftovers() -> dict[str, set[str]]:
         "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if _ROOTS.match(line)},
         "descriptors": {str(psutil.Process().num_fds())},
     }
+
+
+def _gvisor_homes() -> list[str]:
+    homes = [room.parent for room in Path("/tmp").glob(f"{GVISOR_PREFIX}*/room") if is_ours(room.read_text())]
+    return [str(home) for home in homes]
+
+
+def _is_in_our_gvisor(word: str) -> bool:
+    """Whether a word of a command names a folder of a room of gVisor's that is ours to find, or gone."""
+    found = re.search(f"/tmp/{GVISOR_PREFIX}[^/]+", word)
+    return found is not None and (found[0] in _gvisor_homes() or not Path(found[0]).exists())
 
 
 def _is_a_candidates(path: Path) -> bool:
@@ -227,7 +249,8 @@ def new_leftovers(before: dict[str, set[str]]) -> dict[str, set[str]]:
     for kind in _REPLACED:
         if kind in new and len(now[kind]) <= len(before[kind]):
             del new[kind]
-    if "descriptors" in new and int(*now["descriptors"]) < int(*before["descriptors"]):
+    more = int(*now["descriptors"]) - int(*before["descriptors"])
+    if "descriptors" in new and more <= (_IDLE_CONNECTIONS if engine.cache_info().currsize else 0):
         del new["descriptors"]
     return new
 

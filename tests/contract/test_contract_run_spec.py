@@ -10,6 +10,7 @@ from rlvr.core.errors import InvalidRequest
 from rlvr.core.run_spec import (
     HuggingFaceSource,
     JsonlSource,
+    Lora,
     ReasoningGymSource,
     Recipe,
     RunSpec,
@@ -20,6 +21,7 @@ from rlvr.core.run_spec import (
 )
 from rlvr.v1 import common_pb2, coordinator_pb2
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MINIMAL = {"name": "a", "policy_path": "/p", "problems": {"kind": "jsonl", "path": "x.jsonl"}}
 
 
@@ -30,6 +32,7 @@ def fields(message: type) -> set[str]:
 def test_models_and_messages_have_the_same_fields() -> None:
     assert set(RunSpec.model_fields) == fields(coordinator_pb2.RunSpec)
     assert set(Recipe.model_fields) == fields(coordinator_pb2.Recipe)
+    assert set(Lora.model_fields) == fields(coordinator_pb2.Lora)
     assert set(Sampling.model_fields) == fields(common_pb2.SamplingParams)
     sources = set(JsonlSource.model_fields) | set(ReasoningGymSource.model_fields) | set(HuggingFaceSource.model_fields)
     assert sources - {"config"} | {"config_json"} == fields(coordinator_pb2.ProblemSource)
@@ -45,8 +48,9 @@ def test_models_and_messages_have_the_same_fields() -> None:
 )
 def test_a_run_survives_the_wire(problems: dict[str, object]) -> None:
     training = {"max_staleness": 0, "kl_coefficient": 0.0, "importance_cap": 0, "max_replacements": 0, "steps": 3}
-    spec = parse({**MINIMAL, "problems": problems, "training": training})
-    assert from_proto(spec.to_proto()) == spec
+    for more in ({}, {"shared_prefixes": False, "lora": {}}, {"lora": {"rank": 4, "target_modules": ["q_proj"]}}):
+        spec = parse({**MINIMAL, "problems": problems, "training": training | more})
+        assert from_proto(spec.to_proto()) == spec
 
 
 def test_what_is_left_out_takes_the_default() -> None:
@@ -80,6 +84,11 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     assert spec.policy_path == str(tmp_path / "tiny")
     assert isinstance(spec.problems, JsonlSource)
     assert spec.problems.path == str(tmp_path / "p.jsonl")
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.name)
+def test_the_examples_are_runs(file: Path) -> None:
+    assert load_toml(file).name
 
 
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_run_file_of_the_quickstart_is_a_run() -> None:
 
 def test_every_setting_of_a_run_is_in_the_quickstart() -> None:
     text = (ROOT / "docs" / "quickstart.md").read_text()
-    for model in (run_spec.RunSpec, run_spec.Recipe, run_spec.Sampling):
+    for model in (run_spec.RunSpec, run_spec.Recipe, run_spec.Sampling, run_spec.Lora):
         for name in set(model.model_fields) - {"sampling", "training", "problems", "seed"}:
             assert re.search(rf"\b{name}\b", text), f"{name} is not in the quickstart"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,32 @@ def test_train_follows_a_run_to_its_end(
     listed = rlvr(platform, "runs", "list").stdout
     assert newest(platform)["run_id"] in listed
     assert "succeeded" in listed
+
+
+def test_an_adapter_goes_round_the_whole_loop_and_what_it_took_is_told(
+    platform: RunningPlatform, policy: Path, problems: Path, tmp_path: Path
+) -> None:
+    file = write_run(tmp_path, "adapter", policy, problems, 3)
+    extra = "lora = { rank = 4 }, max_staleness = 0, learning_rate = 1e-2, "
+    file.write_text(file.read_text().replace("training = { ", f"training = {{ {extra}"))
+    done = rlvr(platform, "train", str(file))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"sampled +[\d.]+k? tokens from \d+ of prompts", done.stdout)
+    run = newest(platform)
+    assert sorted(path.name for path in Path(run["policy"]["uri"]).iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "manifest.json",
+    ]
+    steps = httpx.get(f"{platform.url}/v1/runs/{run['run_id']}/steps", timeout=10).json()["steps"]
+    assert len(steps) == 3
+    for step in steps:
+        # The sampler drew from the adapter merged into its base, the trainer computes it beside: one policy.
+        assert step["lags"] == {"0": 8} and step["logprob_diff_max"] < 1e-4
+        assert step["prefill_tokens_saved"] == 3 * step["prompt_tokens"] > 0
+        assert step["train_tokens_saved"] >= step["prefill_tokens_saved"] and step["truncated_fraction"] == 0
+        for figure in ("sampled_tokens", "sample_seconds", "verify_seconds", "sample_flops", "train_flops"):
+            assert step[figure] > 0, figure
 
 
 def test_train_fails_with_the_runs_reason(platform: RunningPlatform, problems: Path, tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ class Room(StrEnum):
     trainer = "trainer"
 
 
+class SamplingEngine(StrEnum):
+    transformers = "transformers"
+    vllm = "vllm"
+
+
 class Format(StrEnum):
     table = "table"
     jsonl = "jsonl"
@@ -107,11 +112,19 @@ def serve(
     kinds: Annotated[
         str, typer.Option(help="verifier only: the kinds that it serves, for example math,code.", show_default="all")
     ] = "",
+    engine: Annotated[
+        SamplingEngine | None,
+        typer.Option(help="sampler only: what draws the samples. See docs/sampling.md.", show_default="transformers"),
+    ] = None,
 ) -> None:
     """Run one room in the foreground, for containers. Its settings are RLVR_ environment variables."""
     from rlvr.cli.serve import become_room
 
-    become_room(room.value, [kind.strip() for kind in kinds.split(",") if kind.strip()])
+    become_room(
+        room.value,
+        [kind.strip() for kind in kinds.split(",") if kind.strip()],
+        engine.value if engine is not None else "",
+    )
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rlvr.cli.api import Gateway, Unreachable
 from rlvr.cli.failure import STOPPED
-from rlvr.cli.progress import Progress, duration, sparkline
+from rlvr.cli.progress import Account, Progress, amount, duration, sparkline
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 5.0
@@ -80,6 +80,21 @@ def _say_end(console: Console, progress: Progress) -> None:
     else:
         text = f"Run {run_id} has done its {progress.steps} steps."
     _say(console, text)
+    if progress.rewards:
+        for line in _account(progress.account):
+            _say(console, line)
+
+
+def _account(account: Account) -> list[str]:
+    """What the steps seen took, stage by stage."""
+    return [
+        f"  sampled   {amount(account.sampled_tokens)} tokens from {amount(account.prompt_tokens)} of prompts "
+        f"({amount(account.prefill_tokens_saved)} of prefill saved by sharing) "
+        f"in {account.sample_seconds:.1f} s, {amount(account.sample_flops)} FLOP",
+        f"  verified  in {account.verify_seconds:.1f} s",
+        f"  trained   {amount(account.train_tokens)} tokens ({amount(account.train_tokens_saved)} saved by sharing) "
+        f"in {account.train_seconds:.1f} s, {amount(account.train_flops)} FLOP",
+    ]
 
 
 def _say(console: Console, text: str) -> None:
@@ -141,6 +156,10 @@ def _facts(progress: Progress) -> list[tuple[str, str]]:
         ("traces/s", f"sampled {sampled:.0f}, verified {scored:.0f}, trained {trained:.0f}"),
         ("left", "-" if left is None else duration(left)),
     ]
+    if progress.gap is not None:
+        mean, largest, k3 = progress.gap
+        told = f"mean {mean:.1e}, max {largest:.1e}, k3 {k3:.1e}, {progress.truncated:.1%} truncated"
+        facts.append(("sampler-trainer gap", told))
     if progress.dropped:
         facts.append(("dropped", ", ".join(f"{n} {reason}" for reason, n in sorted(progress.dropped.items()))))
     return facts

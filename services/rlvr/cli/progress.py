@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,29 @@ class _Sample:
     step: int
 
 
+@dataclass(slots=True)
+class Account:
+    """What a run's steps took, summed over the groups trained on."""
+
+    prompt_tokens: int = 0
+    sampled_tokens: int = 0
+    prefill_tokens_saved: int = 0
+    train_tokens: int = 0
+    train_tokens_saved: int = 0
+    sample_seconds: float = 0.0
+    verify_seconds: float = 0.0
+    train_seconds: float = 0.0
+    sample_flops: float = 0.0
+    """Estimated, like `train_flops`."""
+    train_flops: float = 0.0
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take in a StepRecord."""
+        for name in asdict(self):
+            before = getattr(self, name)
+            setattr(self, name, before + type(before)(record.get(name, 0)))
+
+
 @dataclass
 class Progress:
     """A run as it was last seen, and how fast it moves."""
@@ -40,6 +63,11 @@ class Progress:
     max_lag: int = 0
     """Over all steps seen."""
     dropped: dict[str, int] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)
+    gap: tuple[float, float, float] | None = None
+    """Between the trainer's and the sampler's log-probabilities in the last step: mean, maximum, k3."""
+    truncated: float = 0.0
+    """Share of the last step's tokens whose importance weight was cut to its cap."""
     _trained: int = 0
     _samples: deque[_Sample] = field(default_factory=deque)
 
@@ -83,6 +111,10 @@ class Progress:
         reward = record.get("mean_reward_all", record.get("mean_reward", 0.0))
         self.rewards.append(float(reward))
         self._trained += int(record.get("traces", 0))
+        self.account.add(record)
+        mean, largest, k3 = (float(record.get(f"logprob_diff_{name}", 0.0)) for name in ("mean", "max", "k3"))
+        self.gap = (mean, largest, k3)
+        self.truncated = float(record.get("truncated_fraction", 0.0))
         lags = {int(lag): int(count) for lag, count in record.get("lags", {}).items()}
         if lags:
             self.mean_lag = sum(lag * count for lag, count in lags.items()) / sum(lags.values())
@@ -107,6 +139,15 @@ def bucket_means(values: list[float], count: int) -> list[float]:
     count = min(count, len(values))
     edges = [round(i * len(values) / count) for i in range(count + 1)] if count else [0]
     return [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+
+
+def amount(value: float) -> str:
+    """For a person: `950`, `12.3k`, `4.56T`."""
+    units = ["", "k", "M", "G", "T", "P"]
+    while abs(value) >= 1000 and len(units) > 1:
+        value /= 1000
+        del units[0]
+    return f"{value:.3g}{units[0]}"
 
 
 def duration(seconds: float) -> str:

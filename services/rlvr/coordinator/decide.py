@@ -161,7 +161,12 @@ def settle_complete(
 
 def _member(entry: trace_pb2.VerdictEntry) -> trace_pb2.GroupMember:
     verdict = entry.scored.verdict
-    member = trace_pb2.GroupMember(trace_id=verdict.trace_id, span=entry.scored.span, outcome=verdict.outcome)
+    member = trace_pb2.GroupMember(
+        trace_id=verdict.trace_id,
+        span=entry.scored.span,
+        outcome=verdict.outcome,
+        verify_seconds=verdict.duration_ms / 1000,
+    )
     if verdict.HasField("reward"):
         member.reward = verdict.reward
     return member

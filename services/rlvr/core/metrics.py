@@ -37,6 +37,7 @@ TRACES_SAMPLED = Counter("rlvr_traces_sampled_total", "Traces sampled.", ["finis
 TOKENS_GENERATED = Counter("rlvr_tokens_generated_total", "Completion tokens drawn.")
 PROMPT_TOKENS_COMPUTED = Counter("rlvr_prompt_tokens_computed_total", "Prompt tokens run through the model.")
 PROMPT_TOKENS_SHARED = Counter("rlvr_prompt_tokens_shared_total", "Prompt tokens saved by sharing a group's prefill.")
+SAMPLE_SECONDS = Counter("rlvr_sample_seconds_total", "Time in which anything was being sampled.")
 SEQUENCES_RUNNING = Gauge("rlvr_sequences_running", "Completions being decoded.")
 POLICY_VERSION = Gauge("rlvr_policy_version", "Version of the policy held.", ["room"])
 POLICY_LOADS = Counter("rlvr_policy_loads_total", "Policy versions loaded.", ["result"])
@@ -53,11 +54,26 @@ POLICY_LAG = Histogram("rlvr_policy_lag_steps", "Lag of each trace trained on.",
 TRAIN_STEP_SECONDS = Histogram("rlvr_train_step_seconds", "Time of an optimisation step.", buckets=_FAST)
 TRAIN_WAIT_SECONDS = Histogram("rlvr_train_wait_seconds", "Time waited for groups before a step.", buckets=_FAST)
 TRAINED_TOKENS = Counter("rlvr_trained_tokens_total", "Completion tokens trained on.")
+TRAIN_TOKENS_COMPUTED = Counter(
+    "rlvr_train_tokens_computed_total", "Tokens run through the model, counted once per step."
+)
+TRAIN_TOKENS_SHARED = Counter(
+    "rlvr_train_tokens_shared_total", "Tokens not run through it, since traces share their computation."
+)
+PREFIXES_SHARED = Gauge(
+    "rlvr_train_prefixes_shared", "1 when a group's prompt is computed once in the training step, else 0."
+)
+FLOPS = Counter("rlvr_flops_total", "Estimated floating-point operations of what was trained on.", ["stage"])
 MEAN_REWARD = Gauge("rlvr_mean_reward", "Mean reward of the last step.")
 LOSS = Gauge("rlvr_loss", "Loss of the last step.")
 GRAD_NORM = Gauge("rlvr_grad_norm", "Norm of the gradient before clipping, last step.")
 LOGPROB_DIFF = Gauge(
-    "rlvr_sampler_trainer_logprob_diff", "|trainer's - sampler's log-probability|, last step.", ["statistic"]
+    "rlvr_sampler_trainer_logprob_diff",
+    "Trainer's - sampler's log-probability, last step: mean and max of its size; k3, of KL(sampler || trainer).",
+    ["statistic"],
+)
+TRUNCATED_FRACTION = Gauge(
+    "rlvr_importance_truncated_fraction", "Share of tokens whose importance weight was cut to its cap, last step."
 )
 PUBLISH_SECONDS = Histogram("rlvr_publish_seconds", "Time to publish a policy version.", buckets=_FAST)
 CHECKPOINT_SECONDS = Histogram("rlvr_checkpoint_seconds", "Time to write a checkpoint.", buckets=_FAST)

@@ -57,6 +57,17 @@ class Sampling(_Part):
     seed: int = Field(0, ge=0)
 
 
+class Lora(_Part):
+    """A low-rank adapter (arXiv:2106.09685), the only thing that is trained."""
+
+    rank: int = Field(16, ge=1, le=1024)
+    alpha: int = Field(32, ge=1, le=65_536)
+    """The adapter's product is scaled by alpha / rank."""
+    target_modules: list[str] = Field(default_factory=list)
+    """Ends of the names of the linear layers that get one, for example `q_proj`; empty: every linear layer but the
+    output head."""
+
+
 class Recipe(_Part):
     """GRPO's settings."""
 
@@ -84,6 +95,11 @@ class Recipe(_Part):
     seed: int = Field(0, ge=0)
     max_replacements: int = Field(4, ge=0)
     """Degenerate groups are replaced at most this many times P per step, then trained on with no advantage."""
+    shared_prefixes: bool = True
+    """Compute what a group's traces have in common (the prompt) once in the training step. Exact; models for which
+    it would not be are found out and trained without, which the trainer's log says."""
+    lora: Lora | None = None
+    """Train an adapter and publish it; without, all weights."""
 
 
 class RunSpec(_Part):
@@ -114,6 +130,15 @@ class RunSpec(_Part):
             raise ValueError(
                 "training.kl_coefficient has no effect with kl_target = step_start and inner_epochs = 1, where the "
                 "policy is the one it is compared with: set kl_target = reference, or inner_epochs above 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _adapter_finds_its_base(self) -> RunSpec:
+        if self.training.lora is not None and "://" in self.policy_path:
+            raise ValueError(
+                "training.lora needs a policy_path that is a folder of trainer and sampler both, since an adapter's "
+                "base is loaded from there: copy the weights to a shared folder, or train without lora"
             )
         return self
 

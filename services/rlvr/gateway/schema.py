@@ -183,6 +183,25 @@ class Step(_Shape):
     completed_at: float
     mean_reward_all: float
     """Over all groups completed since the last step, dropped ones included: what the policy earns."""
+    logprob_diff_k3: float
+    """Estimate of KL(sampler || trainer), nats."""
+    truncated_fraction: float
+    """Share of tokens whose importance weight was cut to its cap."""
+    prompt_tokens: int
+    """Each prompt once."""
+    sampled_tokens: int
+    """Those of masked traces included."""
+    prefill_tokens_saved: int
+    """Not computed again by the sampler, since a group shares one prefill."""
+    sample_seconds: float
+    verify_seconds: float
+    train_tokens: int
+    """Run through the model in one pass over the batch."""
+    train_tokens_saved: int
+    """Not computed in such a pass, since traces share them."""
+    sample_flops: float
+    """Estimated, like `train_flops`."""
+    train_flops: float
 
 
 class Steps(_Shape):

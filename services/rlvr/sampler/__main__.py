@@ -13,16 +13,14 @@ from rlvr.sampler.settings import SamplerRoomSettings
 async def build(room: Room[SamplerRoomSettings]) -> AsyncIterator[None]:
     """Start the engine, follow the register, offer both sides."""
     from rlvr.core import rpc_client
-    from rlvr.sampler.engines.transformers.engine import TransformersEngine
+    from rlvr.sampler.engines.choice import make_engine
     from rlvr.sampler.follower import PolicyFollower
     from rlvr.sampler.service import SamplerService
     from rlvr.sampler.worker import PromptWorker
     from rlvr.v1 import coordinator_pb2_grpc, sampler_pb2, sampler_pb2_grpc
 
     settings = room.settings
-    engine = TransformersEngine(
-        **settings.sampler.model_dump(include={"device", "dtype", "threads", "max_rows", "max_cells", "prefill_tokens"})
-    )
+    engine = make_engine(settings.sampler)
     coordinator = rpc_client.channel(settings.peers.coordinator, settings.grpc)
     follower = PolicyFollower(
         engine,

@@ -22,7 +22,7 @@ from rlvr.core.errors import Conflict
 from rlvr.core.rpc_server import Health
 from rlvr.core.telemetry import get_logger
 from rlvr.sampler.engine import Engine, EngineFailed, EngineState, PolicyLoadFailed
-from rlvr.sampler.versions import PolicyVersion, checked_folder
+from rlvr.sampler.versions import PolicyVersion, checked_folder, keep_only
 from rlvr.sampler.wire import to_version
 from rlvr.v1 import coordinator_pb2, coordinator_pb2_grpc
 
@@ -98,6 +98,7 @@ class PolicyFollower:
             try:
                 folder = await asyncio.to_thread(checked_folder, version, self._cache)
                 await self._engine.load(version.policy, version.version, str(folder))
+                await asyncio.to_thread(keep_only, folder, self._cache)
             except PolicyLoadFailed:
                 metrics.POLICY_LOADS.labels("refused").inc()
                 raise
@@ -185,6 +186,8 @@ class PolicyFollower:
             status = self._engine.status()
             if status.state is EngineState.FAILED:
                 raise EngineFailed(status.detail)
+            out = status.state is EngineState.LOADING and self.held is not None
+            await self._health.set_part("engine", (status.detail or "loading again") if out else "")
             metrics.SEQUENCES_RUNNING.set(status.running)
             for name, counter in counters.items():
                 total = getattr(status, name)

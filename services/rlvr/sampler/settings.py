@@ -8,11 +8,15 @@ from typing import Literal
 from pydantic import Field
 
 from rlvr.core.settings import Block, CoreSettings
+from rlvr.sampler.engines.vllm.settings import VllmSettings
 
 
 class SamplerSettings(Block):
     policy: str = ""
     """The policy to serve; empty follows the oldest running run, whichever that is."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What draws the samples: `transformers` runs in this process, on a CPU too; `vllm` is a vLLM server beside it."""
+    vllm: VllmSettings = VllmSettings()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; `auto` is CUDA when there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -20,11 +24,11 @@ class SamplerSettings(Block):
     threads: int = Field(max(1, (os.cpu_count() or 1) // 2), ge=1, le=512)
     """Threads of one tensor operation on the CPU; the other rooms need some cores too."""
     max_rows: int = Field(256, ge=1, le=65_536)
-    """Completions decoded at once."""
+    """transformers: completions decoded at once."""
     max_cells: int = Field(65_536, ge=1)
-    """Bound of the KV cache: completions decoded at once times the tokens that the longest may grow to."""
+    """transformers: bound of the KV cache, completions decoded at once times the tokens of the longest."""
     prefill_tokens: int = Field(8192, ge=1)
-    """Prompt tokens, padding included, computed in one pass; running completions wait for it."""
+    """transformers: prompt tokens, padding included, computed in one pass; running completions wait for it."""
     stream_capacity: int = Field(64, ge=1)
     """Groups taken from the prompt stream and not finished yet. Enough to fill the batch while others finish."""
 

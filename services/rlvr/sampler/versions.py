@@ -24,7 +24,7 @@ class PolicyVersion:
 
 def checked_folder(version: PolicyVersion, cache: Path) -> Path:
     """The local folder with the version's weights, verified against its manifest; remote ones are brought to
-    `cache`, which keeps the newest only. Blocking.
+    `cache`. Blocking.
 
     A folder that nobody promised a manifest for, and that has none, is a person's own model and is taken as it is.
 
@@ -33,7 +33,6 @@ def checked_folder(version: PolicyVersion, cache: Path) -> Path:
     """
     try:
         folder = fetch_folder(version.uri, cache)
-        _keep_only(folder, cache)
         if version.manifest_sha256 or (folder / MANIFEST_NAME).exists():
             verify_manifest(str(folder), digest=version.manifest_sha256)
     except (InvalidManifest, OSError, ValueError, ImportError) as failure:
@@ -41,8 +40,9 @@ def checked_folder(version: PolicyVersion, cache: Path) -> Path:
     return folder
 
 
-def _keep_only(folder: Path, cache: Path) -> None:
-    """Remove the copies of earlier versions: the engine holds the weights by now."""
+def keep_only(folder: Path, cache: Path) -> None:
+    """Remove the copies of other versions than the one that the engine holds. That one stays: an engine that is
+    started again reads it once more."""
     for other in cache.iterdir() if cache.is_dir() else ():
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)

@@ -20,6 +20,7 @@ from rlvr.core.streams import Consumer, Entry, Finished, NotNow, Outgoing, Strea
 from rlvr.core.telemetry import get_logger, log_context
 from rlvr.sampler.engine import Engine, EngineFailed, PolicyDiverged
 from rlvr.sampler.follower import PolicyFollower
+from rlvr.sampler.shared_time import SharedTime
 from rlvr.sampler.wire import from_sampled, to_request
 from rlvr.v1 import trace_pb2
 
@@ -51,6 +52,7 @@ class PromptWorker:
         self._streams = streams
         self._capacity = capacity
         self._sampling = 0
+        self._time = SharedTime()
         self._idle = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -111,6 +113,7 @@ class PromptWorker:
                 return None
             request = to_request(prompt.problem.prompt, prompt.group_size, prompt.sampling)
             self._sampling += 1
+            started = self._time.start()
             try:
                 group = await self._engine.generate(request)
             except (InvalidRequest, PolicyDiverged) as failure:
@@ -120,9 +123,12 @@ class PromptWorker:
             except EngineFailed as failure:
                 raise NotNow(failure.detail) from failure
             finally:
+                seconds = self._time.stop(started)
+                metrics.SAMPLE_SECONDS.inc(seconds)
                 self._sampling -= 1
                 self._idle.set()
             sampled = from_sampled(prompt.group_id, group, prompt.sampling.temperature)
+            sampled.sample_seconds = seconds
             for trace in sampled.traces:
                 metrics.TRACES_SAMPLED.labels(trace.finish_reason).inc()
             outgoing = [

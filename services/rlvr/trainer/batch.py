@@ -1,15 +1,4 @@
-"""From groups of scored traces to micro-batches of tensors, with the batch's normalisation beside them.
-
-Layout of a micro-batch: prompt and completion of a trace are adjacent and rows are padded on the *left*, so
-that every completion ends in the last column. One slice of T columns then holds all completions, whatever the
-prompts' lengths, and padding is paid for once: L is the longest prompt + completion, not the longest prompt
-plus the longest completion.
-
-    column   0 . . . . . . . L-1          prompt p, completion c, padding .
-    row 0    p p p p c c c c c c
-    row 1    . . p p p p p c c c          T = 6: the last 6 columns
-    row 2    . . . . p p p p c c
-"""
+"""From groups of scored traces to micro-batches of tensors, with the batch's normalisation beside them."""
 
 from __future__ import annotations
 
@@ -20,68 +9,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rlvr.trainer.flops import ModelFlops, Work
 from rlvr.trainer.grpo import AdvantageScale, Normalisation, group_advantages
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One sampled completion as the loss sees it.
-
-    Raises:
-        ValueError: the sampler's record does not fit the tokens, or holds something that is not a number.
-    """
-
-    prompt_ids: Sequence[int]
-    completion_ids: Sequence[int]
-    sampler_logprobs: Sequence[float]
-    """One per completion token, natural log, under the distribution the token was drawn from."""
-    reward: float | None
-    """None when the verdict carries no reward: the trace fills its place in the group and teaches nothing."""
-
-    def __post_init__(self) -> None:
-        if len(self.prompt_ids) == 0:
-            raise ValueError("prompt_ids is empty: a completion needs at least one token before it")
-        if len(self.sampler_logprobs) != len(self.completion_ids):
-            raise ValueError(
-                f"sampler_logprobs has {len(self.sampler_logprobs)} values for {len(self.completion_ids)} "
-                "completion_ids: record one log-probability per sampled token"
-            )
-        if not all(map(math.isfinite, self.sampler_logprobs)):
-            raise ValueError("sampler_logprobs holds nan or inf: a sampled token has a finite log-probability")
-        if self.reward is not None and not math.isfinite(self.reward):
-            raise ValueError(f"reward is {self.reward}: give a finite number, or None to mask the trace")
-
-    @property
-    def length(self) -> int:
-        """Tokens in prompt and completion."""
-        return len(self.prompt_ids) + len(self.completion_ids)
-
-
-Group = Sequence[Trace]
-"""The traces of one problem."""
+from rlvr.trainer.padded_rows import PaddedRows, pad_rows
+from rlvr.trainer.prefix_trees import PrefixTrees, pack, plant
+from rlvr.trainer.traces import Example, Group
 
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """What one forward and backward pass takes: B rows, L columns, the last T of which hold the completions."""
+    """What one forward and backward pass takes: B traces with completions of at most T tokens."""
 
-    input_ids: Tensor
-    """[B, L] int64."""
-    attention_mask: Tensor
-    """[B, L] int64, 0 on padding."""
-    position_ids: Tensor
-    """[B, L] int64, 0 at the first prompt token."""
+    inputs: PaddedRows | PrefixTrees
+    completion_ids: Tensor
+    """[B, T] int64, anything where `completion_mask` is 0."""
     completion_mask: Tensor
     """[B, T] float32, 1 on completion tokens."""
     sampler_logprobs: Tensor
     """[B, T] float32, 0 where `completion_mask` is 0."""
     advantages: Tensor
     """[B] float32."""
-
-    @property
-    def completion_ids(self) -> Tensor:
-        """[B, T]; prompt tokens or padding where `completion_mask` is 0."""
-        return self.input_ids[:, -self.completion_mask.shape[1] :]
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same on another device."""
@@ -94,16 +41,24 @@ class Batch:
 
     micro_batches: list[MicroBatch]
     normalisation: Normalisation
+    work: Work
+    """What is run through the model."""
+    num_trace_tokens: int
+    """Tokens of all traces, prompts included: what would be run through it if nothing were shared."""
 
 
-def build_batch(
-    groups: Sequence[Group],
-    *,
-    scale: AdvantageScale,
-    max_completion_length: int,
-    micro_batch_tokens: int,
-    pad_token_id: int,
-) -> Batch:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How traces are laid out in micro-batches."""
+
+    micro_batch_tokens: int
+    """The most tokens in a micro-batch, padding included; a longer trace is alone in its own."""
+    pad_token_id: int
+    flops: ModelFlops | None
+    """What the model costs, to weigh by it what is worth sharing; None gives each trace a row of its own."""
+
+
+def build_batch(groups: Sequence[Group], *, scale: AdvantageScale, max_completion_length: int, layout: Layout) -> Batch:
     """Compute advantages and cut the scored traces into micro-batches of similar length.
 
     Traces without a reward, and without a token, are left out of the micro-batches; the latter still count
@@ -112,30 +67,32 @@ def build_batch(
     Args:
         groups: whole groups; they may differ in size.
         max_completion_length: the sampling limit in tokens, what `dr_grpo` divides by.
-        micro_batch_tokens: the most tokens in a micro-batch, padding included; a longer trace is alone in its own.
 
     Raises:
         ValueError: nothing to train on: no scored trace has a completion token.
     """
     scored = [
-        (trace, advantage)
+        [
+            Example(trace, advantage)
+            for trace, advantage in zip(group, advantages, strict=False)
+            if trace.reward is not None
+        ]
         for group, advantages in zip(groups, _advantages(groups, scale), strict=True)
-        for trace, advantage in zip(group, advantages, strict=False)
-        if trace.reward is not None
     ]
-    rows = sorted((row for row in scored if len(row[0].completion_ids)), key=lambda row: row[0].length, reverse=True)
-    if not rows:
+    trained = [[example for example in group if len(example.trace.completion_ids)] for group in scored]
+    examples = [example for group in trained for example in group]
+    if not examples:
         raise ValueError("no scored trace with a completion token: drop such groups before the batch is built")
+    micro_batches = _rows(examples, layout) if layout.flops is None else _trees(trained, layout, layout.flops)
     return Batch(
-        micro_batches=[
-            _collate(rows[start:stop], pad_token_id)
-            for start, stop in _cuts([trace.length for trace, _ in rows], micro_batch_tokens)
-        ],
+        micro_batches=micro_batches,
         normalisation=Normalisation(
-            num_traces=len(scored),
-            num_tokens=sum(len(trace.completion_ids) for trace, _ in rows),
+            num_traces=sum(map(len, scored)),
+            num_tokens=sum(len(example.trace.completion_ids) for example in examples),
             max_completion_length=max_completion_length,
         ),
+        work=sum((micro_batch.inputs.work for micro_batch in micro_batches), start=Work()),
+        num_trace_tokens=sum(example.trace.length for example in examples),
     )
 
 
@@ -149,6 +106,29 @@ def _advantages(groups: Sequence[Group], scale: AdvantageScale) -> list[list[flo
     return group_advantages(rewards, scale=scale).tolist()
 
 
+def _rows(examples: list[Example], layout: Layout) -> list[MicroBatch]:
+    ordered = sorted(examples, key=lambda example: example.trace.length, reverse=True)
+    cuts = _cuts([example.trace.length for example in ordered], layout.micro_batch_tokens)
+    return [
+        _micro_batch(
+            pad_rows([example.trace for example in ordered[start:stop]], layout.pad_token_id),
+            ordered[start:stop],
+            right_aligned=True,
+        )
+        for start, stop in cuts
+    ]
+
+
+def _trees(groups: list[list[Example]], layout: Layout, flops: ModelFlops) -> list[MicroBatch]:
+    trees = [tree for group in groups if group for tree in plant(group, flops, layout.micro_batch_tokens)]
+    trees.sort(key=lambda tree: len(tree.token_ids), reverse=True)
+    cuts = _cuts([len(tree.token_ids) for tree in trees], layout.micro_batch_tokens)
+    return [
+        _micro_batch(pack(trees[start:stop]), [example for tree in trees[start:stop] for example in tree.examples])
+        for start, stop in cuts
+    ]
+
+
 def _cuts(lengths: Sequence[int], budget: int) -> list[tuple[int, int]]:
     """Cut rows of non-increasing length into (start, stop) runs of at most `budget` tokens, padding included."""
     cuts = []
@@ -160,25 +140,23 @@ def _cuts(lengths: Sequence[int], budget: int) -> list[tuple[int, int]]:
     return cuts
 
 
-def _collate(rows: Sequence[tuple[Trace, float]], pad_token_id: int) -> MicroBatch:
-    num_rows = len(rows)
-    width = max(trace.length for trace, _ in rows)
-    completion_width = max(len(trace.completion_ids) for trace, _ in rows)
-    input_ids = torch.full((num_rows, width), pad_token_id)
-    attention_mask = torch.zeros(num_rows, width, dtype=torch.long)
-    completion_mask = torch.zeros(num_rows, completion_width)
-    sampler_logprobs = torch.zeros(num_rows, completion_width)
-    for index, (trace, _) in enumerate(rows):
+def _micro_batch(
+    inputs: PaddedRows | PrefixTrees, examples: Sequence[Example], *, right_aligned: bool = False
+) -> MicroBatch:
+    shape = (len(examples), max(len(example.trace.completion_ids) for example in examples))
+    completion_ids = torch.zeros(shape, dtype=torch.long)
+    completion_mask = torch.zeros(shape)
+    sampler_logprobs = torch.zeros(shape)
+    for index, trace in enumerate(example.trace for example in examples):
         length = len(trace.completion_ids)
-        input_ids[index, -trace.length :] = torch.tensor([*trace.prompt_ids, *trace.completion_ids])
-        attention_mask[index, -trace.length :] = 1
-        completion_mask[index, -length:] = 1
-        sampler_logprobs[index, -length:] = torch.as_tensor(trace.sampler_logprobs, dtype=torch.float32)
+        place = slice(shape[1] - length, None) if right_aligned else slice(length)
+        completion_ids[index, place] = torch.tensor(trace.completion_ids)
+        completion_mask[index, place] = 1
+        sampler_logprobs[index, place] = torch.as_tensor(trace.sampler_logprobs, dtype=torch.float32)
     return MicroBatch(
-        input_ids=input_ids,
-        attention_mask=attention_mask,
-        position_ids=(attention_mask.cumsum(dim=1) - 1).clamp(min=0),
+        inputs=inputs,
+        completion_ids=completion_ids,
         completion_mask=completion_mask,
         sampler_logprobs=sampler_logprobs,
-        advantages=torch.tensor([advantage for _, advantage in rows]),
+        advantages=torch.tensor([example.advantage for example in examples]),
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.run_spec import RunSpec
 from rlvr.core.telemetry import get_logger
-from rlvr.trainer.batch import Trace
 from rlvr.trainer.inbox import Inbox
 from rlvr.trainer.lease import CALL_S
 from rlvr.trainer.selection import select
 from rlvr.trainer.status import TrainerStatus
+from rlvr.trainer.traces import Trace
 from rlvr.trainer.wire import GroupUnusable, to_traces
 from rlvr.v1 import coordinator_pb2, coordinator_pb2_grpc, trace_pb2
 
@@ -33,6 +33,8 @@ class StepBatch:
 
     groups: list[trace_pb2.GroupEntry]
     traces: list[list[Trace]]
+    sample_seconds: float
+    """Of sampler time that they took."""
 
     @property
     def group_ids(self) -> list[str]:
@@ -127,7 +129,7 @@ class Batches:
             except GroupUnusable as failure:
                 log.error("a group cannot be used", group=group.group_id, error=str(failure))
                 unusable.append(group.group_id)
-        return StepBatch(groups, traces), unusable
+        return StepBatch(groups, traces, sum(group.sample_seconds for group in sampled.values())), unusable
 
     async def _drop(self, group_ids: Iterable[str], reason: trace_pb2.DropReason) -> None:
         """Tell the coordinator, which admits others in their place, and let go of them."""

@@ -1,7 +1,7 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped.
 
     <root>/step-00000012/
-        model.safetensors   weights
+        model.safetensors   what is trained: all weights, or an adapter's
         optimizer.pt        AdamW's moments and torch's random number generators
         state.json          step, updates made, the last step's record, Python's generator
         manifest.json       size and sha256 of the others
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 
 from rlvr.core.manifest import MANIFEST_NAME, InvalidManifest, describe_folder, verify_manifest
 from rlvr.core.telemetry import get_logger
@@ -55,7 +55,10 @@ def save(root: Path, learner: Learner, progress: Progress, *, keep: int = 2) -> 
     """
     target = root / f"step-{progress.step:08d}"
     with staging_folder(root) as folder:
-        save_model(learner.model, str(folder / "model.safetensors"))
+        save_file(
+            {name: parameter.detach().contiguous() for name, parameter in _trained(learner).items()},
+            folder / "model.safetensors",
+        )
         torch.save(
             {
                 "optimizer": learner.optimizer.state_dict(),
@@ -113,7 +116,7 @@ def fallback_step(root: Path, *, keep: int) -> int:
 def _load(folder: Path, learner: Learner) -> Progress:
     state = json.loads((folder / "state.json").read_text())
     try:
-        load_model(learner.model, folder / "model.safetensors")
+        _put_weights(learner, load_file(folder / "model.safetensors"))
         saved: dict[str, Any] = torch.load(folder / "optimizer.pt", weights_only=True)
         learner.optimizer.load_state_dict(saved["optimizer"])
     except (RuntimeError, ValueError) as failure:
@@ -126,6 +129,23 @@ def _load(folder: Path, learner: Learner) -> Progress:
     random.setstate((version, tuple(internal), gauss_next))
     progress = state["progress"]
     return Progress(progress["step"], progress["record"])
+
+
+def _trained(learner: Learner) -> dict[str, torch.nn.Parameter]:
+    """By name; a tied one once."""
+    return {name: p for name, p in learner.model.named_parameters() if p.requires_grad}
+
+
+@torch.no_grad()
+def _put_weights(learner: Learner, tensors: dict[str, torch.Tensor]) -> None:
+    parameters = _trained(learner)
+    if differing := sorted(parameters.keys() ^ tensors.keys()):
+        raise ValueError(f"{differing[0]} is in one of them only")
+    for name, parameter in parameters.items():
+        if parameter.shape != tensors[name].shape:
+            raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}")
+    for name, parameter in parameters.items():
+        parameter.copy_(tensors[name])
 
 
 def _folders(root: Path) -> list[Path]:

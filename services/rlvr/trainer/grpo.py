@@ -139,12 +139,34 @@ def sampler_correction(
     Returns:
         [B, T], detached.
     """
+    return _importance_weights(old_logprobs, sampler_logprobs, mask, level).clamp(max=cap)
+
+
+def is_truncated(
+    old_logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, level: CorrectionLevel, cap: float
+) -> Tensor:
+    """Where `sampler_correction` meets its cap: tokens that count for less than they should. [B, T] bool."""
+    if level == "none":
+        return torch.zeros_like(mask, dtype=torch.bool)
+    return (_importance_weights(old_logprobs, sampler_logprobs, mask, level) > cap) & mask.bool()
+
+
+def _importance_weights(old_logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, level: CorrectionLevel) -> Tensor:
     if level == "none":
         return torch.ones_like(old_logprobs)
     difference = torch.where(mask.bool(), (old_logprobs - sampler_logprobs).detach(), 0.0)
     if level == "sequence":
         difference = difference.sum(dim=1, keepdim=True).expand_as(difference)
-    return difference.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp().clamp(max=cap)
+    return difference.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
+
+
+def sampler_kl(old_logprobs: Tensor, sampler_logprobs: Tensor) -> Tensor:
+    """An estimate per token of KL(μ || old), from tokens that μ drew: k3 = exp(d) - 1 - d with d = ℓold - ℓμ.
+
+    Never negative, unbiased, 0 when sampler and trainer agree (http://joschu.net/blog/kl-approx.html). [B, T], not
+    masked.
+    """
+    return kl_penalty(sampler_logprobs, old_logprobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rlvr.trainer.wire import to_recipe
 
 
 class PolicyUnusable(RuntimeError):
-    """The run's initial weights are not a causal language model with a tokenizer."""
+    """The run's initial weights are not a causal language model with a tokenizer, or not one that takes the adapter."""
 
 
 def make_learner(spec: RunSpec, *, device: str, cache: Path) -> tuple[Learner, PreTrainedTokenizerBase]:
@@ -41,8 +41,17 @@ def make_learner(spec: RunSpec, *, device: str, cache: Path) -> tuple[Learner, P
         reference = _load(folder, device) if needs_reference else None
     except (OSError, ValueError, ImportError) as failure:
         raise PolicyUnusable(f"policy_path {spec.policy_path}: {failure}") from failure
+    adapter = None
+    if spec.training.lora is not None:
+        from rlvr.trainer.adapter import Adapter, NoSuchLayers  # peft takes a while to import
+
+        try:
+            adapter = Adapter(model, spec.training.lora, base=str(folder.absolute()))
+        except NoSuchLayers as failure:
+            raise PolicyUnusable(str(failure)) from None
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return Learner(model, to_recipe(spec), pad_token_id=pad or 0, reference=reference), tokenizer
+    learner = Learner(model, to_recipe(spec), pad_token_id=pad or 0, reference=reference, adapter=adapter)
+    return learner, tokenizer
 
 
 def _load(folder: Path, device: str) -> PreTrainedModel:

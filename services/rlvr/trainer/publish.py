@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -22,6 +22,9 @@ from rlvr.core.manifest import (
     verify_manifest,
 )
 from rlvr.trainer.files import commit_folder, staging_folder
+
+if TYPE_CHECKING:
+    from rlvr.trainer.adapter import Adapter
 
 _VERSION_FOLDER = re.compile(r"v(\d+)")
 
@@ -40,9 +43,15 @@ class Published:
 
 
 def publish(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, root: str, version: int, *, replace: bool = False
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    root: str,
+    version: int,
+    *,
+    adapter: Adapter | None = None,
+    replace: bool = False,
 ) -> Published:
-    """Write `<root>/v<version>/`: weights as safetensors, configuration, tokenizer, manifest.
+    """Write `<root>/v<version>/`: weights as safetensors, configuration, tokenizer, manifest; or adapter and manifest.
 
     On a local path the folder is written under a temporary name and renamed. An object store has no rename:
     there the manifest is written last, and a folder without one is not a published version. Publishing the
@@ -50,6 +59,7 @@ def publish(
 
     Args:
         root: a local path or any fsspec URL.
+        adapter: what is published instead of the model that it is in.
         replace: overwrite a version of other content; right only when that was never registered.
 
     Raises:
@@ -60,7 +70,7 @@ def publish(
     filesystem, path = open_filesystem(uri)
     local = _is_local(filesystem)
     with _workplace(Path(path).parent if local else None) as folder:
-        manifest = write_policy(model, tokenizer, folder, version)
+        manifest = write_policy(model, tokenizer, folder, version, adapter=adapter)
         if not _is_there(filesystem, path, uri, manifest, replace=replace):
             if local:
                 commit_folder(folder, Path(path))
@@ -69,10 +79,20 @@ def publish(
     return Published(version, uri, manifest.digest)
 
 
-def write_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, version: int) -> Manifest:
+def write_policy(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    version: int,
+    *,
+    adapter: Adapter | None = None,
+) -> Manifest:
     """Write a policy's files and their manifest into an empty local folder; returns the manifest."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    if adapter is not None:
+        adapter.save(folder)
+    else:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     manifest = describe_folder(folder, version)
     (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
     return manifest

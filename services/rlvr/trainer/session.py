@@ -29,6 +29,7 @@ from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.run_spec import from_proto
 from rlvr.core.telemetry import get_logger
 from rlvr.trainer import checkpoint
+from rlvr.trainer.accounting import sampling_cost
 from rlvr.trainer.batches import Batches, StepBatch
 from rlvr.trainer.checkpoint import Progress
 from rlvr.trainer.files import remove_leftovers
@@ -133,6 +134,9 @@ class Session:
         learner, tokenizer = await asyncio.to_thread(
             make_learner, self._spec, device=self._settings.device, cache=self._cache
         )
+        metrics.PREFIXES_SHARED.set(not learner.unshared)
+        if learner.unshared:
+            log.warning("prompts are computed once per trace and not once per group", reason=learner.unshared)
         remove_leftovers(self._versions)
         # More than a step ahead, and the steps between could not be told to the coordinator.
         found = await asyncio.to_thread(
@@ -161,6 +165,8 @@ class Session:
             step,
             batch.groups,
             figures,
+            sampling_cost(batch.traces, learner.flops),
+            sample_seconds=batch.sample_seconds,
             train_seconds=time.perf_counter() - begin,
             wait_seconds=wait_seconds,
         )
@@ -213,13 +219,15 @@ class Session:
     async def _publish(self, learner: Learner, tokenizer: PreTrainedTokenizerBase, version: int) -> Published:
         root = str(self._versions)
         try:
-            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version)
+            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version, adapter=learner.adapter)
         except VersionConflict:
             # Left by a trainer that was killed before it was registered, on a machine that does not repeat
             # itself bit for bit; or, if the lease is lost, another trainer's.
             if not await self._lease.renew() or self._lease.run.step >= version:
                 raise
-            return await asyncio.to_thread(publish, learner.model, tokenizer, root, version, replace=True)
+            return await asyncio.to_thread(
+                publish, learner.model, tokenizer, root, version, adapter=learner.adapter, replace=True
+            )
 
     async def _is_still_ours(self) -> bool:
         """Whether nobody else can have gone on with the run: a stopped run's lease stays with its trainer."""
@@ -263,3 +271,9 @@ def _count(batch: StepBatch, record: coordinator_pb2.StepRecord, figures: StepMe
     metrics.GRAD_NORM.set(figures.grad_norm)
     metrics.LOGPROB_DIFF.labels("mean").set(figures.mean_logprob_gap)
     metrics.LOGPROB_DIFF.labels("max").set(figures.max_logprob_gap)
+    metrics.LOGPROB_DIFF.labels("k3").set(figures.sampler_kl)
+    metrics.TRUNCATED_FRACTION.set(figures.truncated_fraction)
+    metrics.TRAIN_TOKENS_COMPUTED.inc(figures.tokens_computed)
+    metrics.TRAIN_TOKENS_SHARED.inc(figures.tokens_shared)
+    metrics.FLOPS.labels("sample").inc(record.sample_flops)
+    metrics.FLOPS.labels("train").inc(record.train_flops)

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from rlvr.trainer import grpo
-from rlvr.trainer.batch import Batch, Group, MicroBatch, build_batch
+from rlvr.trainer.batch import Batch, Layout, MicroBatch, build_batch
+from rlvr.trainer.flops import model_flops
+from rlvr.trainer.logprobs import completion_logprobs
+from rlvr.trainer.proof import why_not_shared
+from rlvr.trainer.traces import Group
+
+if TYPE_CHECKING:
+    from rlvr.trainer.adapter import Adapter
 
 KlTarget = Literal["step_start", "reference"]
 
@@ -38,6 +45,8 @@ class Recipe:
     kl_target: KlTarget = "step_start"
     num_inner_epochs: int = 1
     micro_batch_tokens: int = 8192
+    shared_prefixes: bool = True
+    """Compute what a group's traces have in common once, where the model allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +67,23 @@ class StepMetrics:
     mean_logprob_gap: float
     """Mean |ℓold - ℓμ|: how far the trainer's idea of the policy is from the sampler's."""
     max_logprob_gap: float
+    sampler_kl: float
+    """k3 estimate of KL(sampler || trainer's old policy), nats."""
+    truncated_fraction: float
+    """Share of tokens whose importance weight against the sampler was cut to its cap."""
     num_traces: int
     num_tokens: int
     """Completion tokens."""
+    tokens_computed: int
+    """Tokens run through the model in one pass over the batch, padding left out."""
+    tokens_shared: int
+    """Tokens that such a pass need not compute, since they are computed for another trace or predict nothing."""
+    flops: int
+    """Estimate for the whole step; see `rlvr.trainer.flops`."""
 
 
 class NonFiniteGradient(RuntimeError):
     """The update would have put nan or inf into the weights, and was not made."""
-
-
-def completion_logprobs(model: PreTrainedModel, micro_batch: MicroBatch, temperature: float) -> Tensor:
-    """ℓθ of the completion tokens, [B, T] float32, 0 where the mask is 0.
-
-    Logits are computed for the T columns that predict completions and no others.
-    """
-    num_positions = micro_batch.completion_mask.shape[1]
-    logits = model(
-        input_ids=micro_batch.input_ids,
-        attention_mask=micro_batch.attention_mask,
-        position_ids=micro_batch.position_ids,
-        logits_to_keep=num_positions + 1,
-        use_cache=False,
-    ).logits[:, :-1]
-    logits = logits.float() / temperature
-    chosen = logits.gather(2, micro_batch.completion_ids.unsqueeze(2)).squeeze(2)
-    return torch.where(micro_batch.completion_mask.bool(), chosen - logits.logsumexp(dim=2), 0.0)
 
 
 def learning_rate(recipe: Recipe, num_updates: int) -> float:
@@ -100,8 +101,12 @@ class Learner:
         *,
         pad_token_id: int,
         reference: PreTrainedModel | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
         """
+        Args:
+            adapter: the one in `model`, when that is all that is trained.
+
         Raises:
             ValueError: KL to a reference is asked for and no reference given.
         """
@@ -110,9 +115,13 @@ class Learner:
         # Dropout would make ℓθ differ from ℓold for the same weights.
         self.model = model.eval()
         self.reference = reference.eval().requires_grad_(False) if reference is not None else None
+        self.adapter = adapter
         self.recipe = recipe
         self.num_updates = 0
-        self._pad_token_id = pad_token_id
+        self.flops = model_flops(model)
+        self.unshared = why_not_shared(self.model) if recipe.shared_prefixes else "shared_prefixes is off"
+        """Why every trace is computed on its own; empty when shared prefixes are computed once."""
+        self._layout = Layout(recipe.micro_batch_tokens, pad_token_id, None if self.unshared else self.flops)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
             [
@@ -136,14 +145,20 @@ class Learner:
             groups,
             scale=recipe.advantage_scale,
             max_completion_length=recipe.max_completion_length,
-            micro_batch_tokens=recipe.micro_batch_tokens,
-            pad_token_id=self._pad_token_id,
+            layout=self._layout,
         )
         old = None if recipe.num_inner_epochs == 1 else list(self._start_of_step(batch))
         totals = _Totals()
         for _ in range(recipe.num_inner_epochs):
             self._update(batch, old, totals)
-        return totals.metrics(learning_rate(recipe, self.num_updates - 1), batch)
+        return totals.metrics(learning_rate(recipe, self.num_updates - 1), batch, flops=self._step_flops(batch))
+
+    def _step_flops(self, batch: Batch) -> int:
+        recipe = self.recipe
+        forwards = 0 if recipe.num_inner_epochs == 1 else 1
+        if self._has_reference:
+            forwards += recipe.num_inner_epochs
+        return recipe.num_inner_epochs * self.flops.training(batch.work) + forwards * self.flops.forward(batch.work)
 
     @torch.no_grad()
     def _start_of_step(self, batch: Batch) -> Iterator[Tensor]:
@@ -177,10 +192,15 @@ class Learner:
         totals.add_update(self._apply())
 
     def _kl_logprobs(self, micro_batch: MicroBatch, old_logprobs: Tensor) -> Tensor:
-        if self.reference is None or self.recipe.kl_target == "step_start" or not self.recipe.loss.kl_coef:
+        if not self._has_reference:
             return old_logprobs
+        assert self.reference is not None
         with torch.no_grad():
             return completion_logprobs(self.reference, micro_batch, self.recipe.temperature)
+
+    @property
+    def _has_reference(self) -> bool:
+        return self.recipe.kl_target == "reference" and bool(self.recipe.loss.kl_coef)
 
     def _apply(self) -> Tensor:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
@@ -223,17 +243,27 @@ class _Totals:
             clip_high=config.clip_high,
         )
         gap = (old_logprobs - micro_batch.sampler_logprobs).abs() * mask
+        sampler_kl = grpo.sampler_kl(old_logprobs, micro_batch.sampler_logprobs) * mask
+        truncated = grpo.is_truncated(
+            old_logprobs,
+            micro_batch.sampler_logprobs,
+            mask,
+            level=config.correction,
+            cap=config.correction_cap,
+        )
         kl = grpo.kl_penalty(logprobs, kl_logprobs) * mask
         self._losses.append(loss.detach())
         self._gaps.append(gap.max())
-        self._sums.append(torch.stack([mask.sum(), kl.sum(), (clipped * mask).sum(), -logprobs.sum(), gap.sum()]))
+        per_token = (mask, kl, clipped * mask, -logprobs, gap, sampler_kl, truncated)
+        self._sums.append(torch.stack([values.sum().float() for values in per_token]))
 
     def add_update(self, grad_norm: Tensor) -> None:
         self._grad_norms.append(grad_norm)
 
-    def metrics(self, rate: float, batch: Batch) -> StepMetrics:
+    def metrics(self, rate: float, batch: Batch, *, flops: int) -> StepMetrics:
         num_updates = len(self._grad_norms)
-        tokens, kl, clipped, surprise, gap = torch.stack(self._sums).double().sum(dim=0).tolist()
+        sums = torch.stack(self._sums).double().sum(dim=0).tolist()
+        tokens, kl, clipped, surprise, gap, sampler_kl, truncated = sums
         return StepMetrics(
             loss=torch.stack(self._losses).sum().item() / num_updates,
             grad_norm=torch.stack(self._grad_norms).mean().item(),
@@ -243,6 +273,11 @@ class _Totals:
             entropy=surprise / tokens,
             mean_logprob_gap=gap / tokens,
             max_logprob_gap=torch.stack(self._gaps).max().item(),
+            sampler_kl=sampler_kl / tokens,
+            truncated_fraction=truncated / tokens,
             num_traces=batch.normalisation.num_traces,
             num_tokens=batch.normalisation.num_tokens,
+            tokens_computed=batch.work.tokens,
+            tokens_shared=batch.num_trace_tokens - batch.work.tokens,
+            flops=flops,
         )

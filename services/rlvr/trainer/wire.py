@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from rlvr.core.policy import PolicySpan, lag
 from rlvr.core.run_spec import RunSpec
-from rlvr.trainer.batch import Trace
+from rlvr.trainer.accounting import SamplingCost
 from rlvr.trainer.grpo import LossConfig
 from rlvr.trainer.step import Recipe, StepMetrics
+from rlvr.trainer.traces import Trace
 from rlvr.v1 import coordinator_pb2, trace_pb2
 
 
@@ -42,6 +43,7 @@ def to_recipe(spec: RunSpec) -> Recipe:
         kl_target=training.kl_target,
         num_inner_epochs=training.inner_epochs,
         micro_batch_tokens=training.micro_batch_tokens,
+        shared_prefixes=training.shared_prefixes,
     )
 
 
@@ -89,7 +91,9 @@ def step_record(
     step: int,
     groups: Sequence[trace_pb2.GroupEntry],
     metrics: StepMetrics,
+    sampling: SamplingCost,
     *,
+    sample_seconds: float,
     train_seconds: float,
     wait_seconds: float,
 ) -> coordinator_pb2.StepRecord:
@@ -115,6 +119,17 @@ def step_record(
         train_seconds=train_seconds,
         wait_seconds=wait_seconds,
         completed_at=time.time(),
+        logprob_diff_k3=metrics.sampler_kl,
+        truncated_fraction=metrics.truncated_fraction,
+        prompt_tokens=sampling.prompt_tokens,
+        sampled_tokens=sampling.sampled_tokens,
+        prefill_tokens_saved=sampling.prefill_tokens_saved,
+        sample_seconds=sample_seconds,
+        verify_seconds=sum(member.verify_seconds for member in members),
+        train_tokens=metrics.tokens_computed,
+        train_tokens_saved=metrics.tokens_shared,
+        sample_flops=sampling.flops,
+        train_flops=metrics.flops,
     )
 
 

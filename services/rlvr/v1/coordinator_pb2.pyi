@@ -49,7 +49,7 @@ class ProblemSource(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., path: _Optional[str] = ..., name: _Optional[str] = ..., config_json: _Optional[str] = ..., seed: _Optional[int] = ..., size: _Optional[int] = ..., split: _Optional[str] = ..., prompt_column: _Optional[str] = ..., answer_column: _Optional[str] = ..., verifier: _Optional[str] = ...) -> None: ...
 
 class Recipe(_message.Message):
-    __slots__ = ("steps", "groups_per_step", "max_staleness", "learning_rate", "warmup_steps", "weight_decay", "max_grad_norm", "loss", "clip_low", "clip_high", "kl_coefficient", "kl_target", "importance_cap", "inner_epochs", "micro_batch_tokens", "checkpoint_every", "seed", "max_replacements")
+    __slots__ = ("steps", "groups_per_step", "max_staleness", "learning_rate", "warmup_steps", "weight_decay", "max_grad_norm", "loss", "clip_low", "clip_high", "kl_coefficient", "kl_target", "importance_cap", "inner_epochs", "micro_batch_tokens", "checkpoint_every", "seed", "max_replacements", "shared_prefixes", "lora")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     GROUPS_PER_STEP_FIELD_NUMBER: _ClassVar[int]
     MAX_STALENESS_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,8 @@ class Recipe(_message.Message):
     CHECKPOINT_EVERY_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     MAX_REPLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_PREFIXES_FIELD_NUMBER: _ClassVar[int]
+    LORA_FIELD_NUMBER: _ClassVar[int]
     steps: int
     groups_per_step: int
     max_staleness: int
@@ -86,7 +88,19 @@ class Recipe(_message.Message):
     checkpoint_every: int
     seed: int
     max_replacements: int
-    def __init__(self, steps: _Optional[int] = ..., groups_per_step: _Optional[int] = ..., max_staleness: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., max_grad_norm: _Optional[float] = ..., loss: _Optional[str] = ..., clip_low: _Optional[float] = ..., clip_high: _Optional[float] = ..., kl_coefficient: _Optional[float] = ..., kl_target: _Optional[str] = ..., importance_cap: _Optional[float] = ..., inner_epochs: _Optional[int] = ..., micro_batch_tokens: _Optional[int] = ..., checkpoint_every: _Optional[int] = ..., seed: _Optional[int] = ..., max_replacements: _Optional[int] = ...) -> None: ...
+    shared_prefixes: bool
+    lora: Lora
+    def __init__(self, steps: _Optional[int] = ..., groups_per_step: _Optional[int] = ..., max_staleness: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., max_grad_norm: _Optional[float] = ..., loss: _Optional[str] = ..., clip_low: _Optional[float] = ..., clip_high: _Optional[float] = ..., kl_coefficient: _Optional[float] = ..., kl_target: _Optional[str] = ..., importance_cap: _Optional[float] = ..., inner_epochs: _Optional[int] = ..., micro_batch_tokens: _Optional[int] = ..., checkpoint_every: _Optional[int] = ..., seed: _Optional[int] = ..., max_replacements: _Optional[int] = ..., shared_prefixes: _Optional[bool] = ..., lora: _Optional[_Union[Lora, _Mapping]] = ...) -> None: ...
+
+class Lora(_message.Message):
+    __slots__ = ("rank", "alpha", "target_modules")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    TARGET_MODULES_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    alpha: int
+    target_modules: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., target_modules: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunSpec(_message.Message):
     __slots__ = ("name", "policy", "policy_path", "problems", "group_size", "sampling", "training")
@@ -152,7 +166,7 @@ class RunStatus(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., spec: _Optional[_Union[RunSpec, _Mapping]] = ..., state: _Optional[_Union[RunState, str]] = ..., error: _Optional[str] = ..., step: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.PolicyVersion, _Mapping]] = ..., groups_in_flight: _Optional[int] = ..., groups_admitted: _Optional[int] = ..., groups_trained: _Optional[int] = ..., groups_dropped: _Optional[_Mapping[str, int]] = ..., created_at: _Optional[float] = ..., started_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., recent_rewards: _Optional[_Iterable[float]] = ..., traces_scored: _Optional[int] = ..., traces_waiting: _Optional[int] = ..., trainer_id: _Optional[str] = ...) -> None: ...
 
 class StepRecord(_message.Message):
-    __slots__ = ("step", "version", "group_ids", "traces", "traces_scored", "mean_reward", "lags", "loss", "grad_norm", "kl", "clip_fraction", "learning_rate", "logprob_diff_mean", "logprob_diff_max", "completion_tokens", "train_seconds", "wait_seconds", "completed_at", "mean_reward_all")
+    __slots__ = ("step", "version", "group_ids", "traces", "traces_scored", "mean_reward", "lags", "loss", "grad_norm", "kl", "clip_fraction", "learning_rate", "logprob_diff_mean", "logprob_diff_max", "completion_tokens", "train_seconds", "wait_seconds", "completed_at", "mean_reward_all", "logprob_diff_k3", "truncated_fraction", "prompt_tokens", "sampled_tokens", "prefill_tokens_saved", "sample_seconds", "verify_seconds", "train_tokens", "train_tokens_saved", "sample_flops", "train_flops")
     class LagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +193,17 @@ class StepRecord(_message.Message):
     WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
     MEAN_REWARD_ALL_FIELD_NUMBER: _ClassVar[int]
+    LOGPROB_DIFF_K3_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_TOKENS_SAVED_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_TOKENS_SAVED_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FLOPS_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_FLOPS_FIELD_NUMBER: _ClassVar[int]
     step: int
     version: int
     group_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -198,7 +223,18 @@ class StepRecord(_message.Message):
     wait_seconds: float
     completed_at: float
     mean_reward_all: float
-    def __init__(self, step: _Optional[int] = ..., version: _Optional[int] = ..., group_ids: _Optional[_Iterable[str]] = ..., traces: _Optional[int] = ..., traces_scored: _Optional[int] = ..., mean_reward: _Optional[float] = ..., lags: _Optional[_Mapping[int, int]] = ..., loss: _Optional[float] = ..., grad_norm: _Optional[float] = ..., kl: _Optional[float] = ..., clip_fraction: _Optional[float] = ..., learning_rate: _Optional[float] = ..., logprob_diff_mean: _Optional[float] = ..., logprob_diff_max: _Optional[float] = ..., completion_tokens: _Optional[int] = ..., train_seconds: _Optional[float] = ..., wait_seconds: _Optional[float] = ..., completed_at: _Optional[float] = ..., mean_reward_all: _Optional[float] = ...) -> None: ...
+    logprob_diff_k3: float
+    truncated_fraction: float
+    prompt_tokens: int
+    sampled_tokens: int
+    prefill_tokens_saved: int
+    sample_seconds: float
+    verify_seconds: float
+    train_tokens: int
+    train_tokens_saved: int
+    sample_flops: float
+    train_flops: float
+    def __init__(self, step: _Optional[int] = ..., version: _Optional[int] = ..., group_ids: _Optional[_Iterable[str]] = ..., traces: _Optional[int] = ..., traces_scored: _Optional[int] = ..., mean_reward: _Optional[float] = ..., lags: _Optional[_Mapping[int, int]] = ..., loss: _Optional[float] = ..., grad_norm: _Optional[float] = ..., kl: _Optional[float] = ..., clip_fraction: _Optional[float] = ..., learning_rate: _Optional[float] = ..., logprob_diff_mean: _Optional[float] = ..., logprob_diff_max: _Optional[float] = ..., completion_tokens: _Optional[int] = ..., train_seconds: _Optional[float] = ..., wait_seconds: _Optional[float] = ..., completed_at: _Optional[float] = ..., mean_reward_all: _Optional[float] = ..., logprob_diff_k3: _Optional[float] = ..., truncated_fraction: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., sampled_tokens: _Optional[int] = ..., prefill_tokens_saved: _Optional[int] = ..., sample_seconds: _Optional[float] = ..., verify_seconds: _Optional[float] = ..., train_tokens: _Optional[int] = ..., train_tokens_saved: _Optional[int] = ..., sample_flops: _Optional[float] = ..., train_flops: _Optional[float] = ...) -> None: ...
 
 class CreateRunRequest(_message.Message):
     __slots__ = ("spec", "request_id")

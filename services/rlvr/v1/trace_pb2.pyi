@@ -59,16 +59,18 @@ class SampledTrace(_message.Message):
     def __init__(self, trace_id: _Optional[str] = ..., completion: _Optional[str] = ..., completion_ids: _Optional[bytes] = ..., logprobs: _Optional[bytes] = ..., finish_reason: _Optional[str] = ..., span: _Optional[_Union[_common_pb2.PolicySpan, _Mapping]] = ...) -> None: ...
 
 class SampledGroup(_message.Message):
-    __slots__ = ("group_id", "prompt_ids", "traces", "temperature")
+    __slots__ = ("group_id", "prompt_ids", "traces", "temperature", "sample_seconds")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_IDS_FIELD_NUMBER: _ClassVar[int]
     TRACES_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     prompt_ids: bytes
     traces: _containers.RepeatedCompositeFieldContainer[SampledTrace]
     temperature: float
-    def __init__(self, group_id: _Optional[str] = ..., prompt_ids: _Optional[bytes] = ..., traces: _Optional[_Iterable[_Union[SampledTrace, _Mapping]]] = ..., temperature: _Optional[float] = ...) -> None: ...
+    sample_seconds: float
+    def __init__(self, group_id: _Optional[str] = ..., prompt_ids: _Optional[bytes] = ..., traces: _Optional[_Iterable[_Union[SampledTrace, _Mapping]]] = ..., temperature: _Optional[float] = ..., sample_seconds: _Optional[float] = ...) -> None: ...
 
 class TraceEntry(_message.Message):
     __slots__ = ("run_id", "group_id", "trace_id", "policy", "span", "max_staleness", "verifier", "spec_json", "completion")
@@ -121,16 +123,18 @@ class GroupDrop(_message.Message):
     def __init__(self, reason: _Optional[_Union[DropReason, str]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class GroupMember(_message.Message):
-    __slots__ = ("trace_id", "span", "outcome", "reward")
+    __slots__ = ("trace_id", "span", "outcome", "reward", "verify_seconds")
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_SECONDS_FIELD_NUMBER: _ClassVar[int]
     trace_id: str
     span: _common_pb2.PolicySpan
     outcome: _verifier_pb2.Outcome
     reward: float
-    def __init__(self, trace_id: _Optional[str] = ..., span: _Optional[_Union[_common_pb2.PolicySpan, _Mapping]] = ..., outcome: _Optional[_Union[_verifier_pb2.Outcome, str]] = ..., reward: _Optional[float] = ...) -> None: ...
+    verify_seconds: float
+    def __init__(self, trace_id: _Optional[str] = ..., span: _Optional[_Union[_common_pb2.PolicySpan, _Mapping]] = ..., outcome: _Optional[_Union[_verifier_pb2.Outcome, str]] = ..., reward: _Optional[float] = ..., verify_seconds: _Optional[float] = ...) -> None: ...
 
 class GroupEntry(_message.Message):
     __slots__ = ("run_id", "group_id", "members", "degenerate")

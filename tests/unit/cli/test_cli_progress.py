@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rlvr.cli.progress import Progress, bucket_means, duration, sparkline
+from rlvr.cli.progress import Progress, amount, bucket_means, duration, sparkline
 
 
 def status(step: int, scored: int, waiting: int, **more: Any) -> dict[str, Any]:
@@ -77,6 +77,29 @@ def test_buckets_cover_every_value_once() -> None:
     assert bucket_means([1.0], 5) == [1.0]
     values = [float(i) for i in range(100)]
     assert sum(bucket_means(values, 7)) / 7 == pytest.approx(49.5, abs=0.5)
+
+
+def test_what_the_steps_took_is_summed_and_the_gap_is_the_last_step_s() -> None:
+    progress = Progress("r")
+    first = record(0.5) | {"sampled_tokens": 100, "train_flops": 1e12, "sample_seconds": 0.5, "logprob_diff_k3": 0.1}
+    second = record(0.5) | {
+        "sampled_tokens": 50,
+        "train_flops": 2e12,
+        "sample_seconds": 0.25,
+        "logprob_diff_mean": 0.01,
+        "logprob_diff_max": 0.5,
+        "logprob_diff_k3": 0.002,
+        "truncated_fraction": 0.25,
+    }
+    assert progress.gap is None
+    progress.see(status(2, 16, 0), [first, second], now=0.0)
+    account = progress.account
+    assert (account.sampled_tokens, account.train_flops, account.sample_seconds) == (150, 3e12, 0.75)
+    assert (progress.gap, progress.truncated) == ((0.01, 0.5, 0.002), 0.25)
+
+
+def test_amounts_have_three_figures_and_a_unit() -> None:
+    assert [amount(0), amount(950), amount(12_345), amount(4.56e12)] == ["0", "950", "12.3k", "4.56T"]
 
 
 def test_durations_read_like_a_clock() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rlvr.trainer.batch import Group, Trace
+from rlvr.trainer.traces import Group, Trace
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The frameworks' own numbers (shared/reference/rl-numerics.md, the golden fixture), to 1e-5."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -110,3 +112,21 @@ def test_mean_k3_is_that_of_verl() -> None:
 def test_sequence_weights_are_products_over_tokens() -> None:
     weights = grpo.sampler_correction(OLD, SAMPLER, MASK, level="sequence", cap=3.0)[:, 0]
     torch.testing.assert_close(weights, torch.tensor([2.363161, 1.0, 3.0, 0.990050]), atol=1e-5, rtol=0)
+
+
+def test_the_sampler_s_kl_is_k3_of_the_fixture_s_differences() -> None:
+    """exp(d) - 1 - d, d = ℓold - ℓμ, written out with the fixture's own numbers (their negatives are d)."""
+    differences = [-0.05, 0.02, 0.9, -0.01, -0.1, 0.1, 0, 1.3, -0.02, 0, -0.03, 0.04, -0.02]
+    expected = sum(math.exp(d) - 1 - d for d in differences) / len(differences)
+    found = (grpo.sampler_kl(OLD, SAMPLER) * MASK).sum() / MASK.sum()
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+    assert found.item() == pytest.approx(0.149388, abs=1e-6)
+
+
+@pytest.mark.parametrize(("level", "cap", "tokens"), [("token", 2.0, 2), ("token", 3.0, 1), ("sequence", 2.0, 6)])
+def test_truncated_tokens_are_those_whose_weight_is_over_the_cap(
+    level: grpo.CorrectionLevel, cap: float, tokens: int
+) -> None:
+    """exp(.9) = 2.46 and exp(1.3) = 3.67; as products over sequences [2.36, 1.0, 3.60, .99]."""
+    assert grpo.is_truncated(OLD, SAMPLER, MASK, level=level, cap=cap).sum() == tokens
+    assert not grpo.is_truncated(OLD, SAMPLER, MASK, level="none", cap=cap).any()

@@ -13,9 +13,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rlvr.trainer import checkpoint
-from rlvr.trainer.batch import Group
 from rlvr.trainer.checkpoint import Progress
 from rlvr.trainer.step import Learner, Recipe
+from rlvr.trainer.traces import Group
 
 Policy = Callable[[], LlamaForCausalLM]
 Groups = Callable[[int], list[Group]]

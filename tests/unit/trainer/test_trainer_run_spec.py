@@ -19,3 +19,11 @@ def test_a_kl_coefficient_that_would_do_nothing_is_refused_with_what_to_do() -> 
     assert spec(kl_coefficient=0.1, kl_target="reference").training.kl_coefficient == 0.1
     assert spec(kl_coefficient=0.1, inner_epochs=2).training.kl_coefficient == 0.1
     assert spec().training.kl_coefficient == 0.0
+
+
+def test_an_adapter_s_base_must_be_a_folder_that_the_sampler_sees() -> None:
+    problems = {"kind": "jsonl", "path": "x"}
+    with pytest.raises(InvalidRequest, match=r"training\.lora needs a policy_path that is a folder"):
+        parse({"name": "r", "policy_path": "s3://b/p", "problems": problems, "training": {"lora": {}}})
+    assert spec(lora={"rank": 4}).training.lora is not None
+    assert spec().training.lora is None

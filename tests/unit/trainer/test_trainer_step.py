@@ -7,9 +7,11 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from rlvr.trainer.batch import Group, Trace, build_batch
+from rlvr.trainer.batch import Layout, build_batch
 from rlvr.trainer.grpo import LossConfig, LossType
-from rlvr.trainer.step import Learner, NonFiniteGradient, Recipe, completion_logprobs, learning_rate
+from rlvr.trainer.logprobs import completion_logprobs
+from rlvr.trainer.step import Learner, NonFiniteGradient, Recipe, learning_rate
+from rlvr.trainer.traces import Group, Trace
 
 Policy = Callable[[], LlamaForCausalLM]
 Groups = Callable[[int], list[Group]]
@@ -33,12 +35,12 @@ def test_logprobs_of_a_padded_row_are_those_of_the_trace_alone(make_policy: Poli
     model = make_policy().eval()
     temperature = 0.7
     groups = make_groups(0)
-    built = build_batch(groups, scale="std", max_completion_length=12, micro_batch_tokens=10_000, pad_token_id=0)
+    built = build_batch(groups, scale="std", max_completion_length=12, layout=Layout(10_000, 0, flops=None))
     (micro,) = built.micro_batches
     with torch.no_grad():
         together = completion_logprobs(model, micro, temperature)
         for row, mask, ids, attended in zip(
-            together, micro.completion_mask, micro.input_ids, micro.attention_mask, strict=True
+            together, micro.completion_mask, micro.inputs.input_ids, micro.inputs.attention_mask, strict=True
         ):
             alone = ids[attended.bool()].unsqueeze(0)
             length = int(mask.sum())

@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from rlvr.core.run_spec import parse
+from rlvr.trainer.accounting import SamplingCost
 from rlvr.trainer.step import StepMetrics
 from rlvr.trainer.wire import GroupUnusable, step_record, to_recipe, to_traces
 from rlvr.v1 import common_pb2, trace_pb2
@@ -82,10 +83,23 @@ def test_a_record_counts_traces_rewards_and_lags(group: trace_pb2.GroupEntry) ->
         entropy=0.6,
         mean_logprob_gap=0.7,
         max_logprob_gap=0.8,
+        sampler_kl=0.01,
+        truncated_fraction=0.02,
         num_traces=2,
         num_tokens=9,
+        tokens_computed=20,
+        tokens_shared=30,
+        flops=1000,
     )
-    record = step_record(5, [group], figures, train_seconds=1.0, wait_seconds=2.0)
+    for member in group.members:
+        member.verify_seconds = 0.25
+    cost = SamplingCost(prompt_tokens=4, sampled_tokens=12, prefill_tokens_saved=8, flops=500)
+    record = step_record(5, [group], figures, cost, sample_seconds=0.5, train_seconds=1.0, wait_seconds=2.0)
+    assert (record.logprob_diff_k3, record.truncated_fraction) == (0.01, 0.02)
+    assert (record.prompt_tokens, record.sampled_tokens, record.prefill_tokens_saved) == (4, 12, 8)
+    assert (record.train_tokens, record.train_tokens_saved) == (20, 30)
+    assert (record.sample_flops, record.train_flops) == (500.0, 1000.0)
+    assert (record.sample_seconds, record.verify_seconds, record.train_seconds) == (0.5, 0.75, 1.0)
     assert (record.step, record.version, list(record.group_ids)) == (5, 6, ["r-3"])
     assert (record.traces, record.traces_scored, record.mean_reward) == (3, 2, 0.5)
     assert dict(record.lags) == {1: 1, 0: 2}
@@ -113,6 +127,7 @@ def test_a_recipe_carries_every_setting_of_the_run() -> None:
                 "importance_cap": 0,
                 "inner_epochs": 2,
                 "micro_batch_tokens": 99,
+                "shared_prefixes": False,
             },
         }
     )
@@ -124,6 +139,7 @@ def test_a_recipe_carries_every_setting_of_the_run() -> None:
         0.5,
     )
     assert (recipe.temperature, recipe.max_completion_length, recipe.micro_batch_tokens) == (0.7, 33, 99)
+    assert recipe.shared_prefixes is False
     assert (recipe.advantage_scale, recipe.num_inner_epochs, recipe.kl_target) == ("none", 2, "reference")
     loss = recipe.loss
     assert (loss.loss_type, loss.clip_low, loss.clip_high, loss.kl_coef) == ("dr_grpo", 0.1, 0.3, 0.05)

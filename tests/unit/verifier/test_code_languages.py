@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -11,10 +12,13 @@ from pydantic import ValidationError
 
 from code_programs import BOMBS, FILES, PROGRAMS
 from rlvr.core.verdict import Outcome, Reason
+from rlvr.verifier.code.grader import CodeGrader
 from rlvr.verifier.code.languages.known import LANGUAGES, Name
 from rlvr.verifier.code.languages.language import External
 from rlvr.verifier.code.made import NotMade, read_made
-from rlvr.verifier.code.runner import Compile, Exec, RunnerUnavailable
+from rlvr.verifier.code.programs import Programs, find_toolchains
+from rlvr.verifier.code.runner import Compile, Exec, Job, Limits, RunnerUnavailable, Stdio
+from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.protocol import InvalidSpec
 from sandboxes import WAIT_S, grade_with, settled, started
@@ -45,18 +49,27 @@ class Counted:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail():
     async with started("jail", concurrency=2, languages=None, output_limit_bytes=2**20, **LIMITED) as grader:
+        runner = grader.runner
+        async with runner.slot(WAIT_S) as one, runner.slot(WAIT_S) as other:
+            for slot in (
+                one,
+                other,
+            ):  # what a slot needs is made when it is first used, which `other_tier` would notice
+                await runner.run(Job("", Stdio(b"")), Limits(10, 512, 1024), slot)
         yield grader
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["unprivileged_jail", "landlock"])
-async def other_tier(request):
+async def other_tier(request, jail):
     languages = ("c", "javascript")
+    await settled(jail)
     async with started(request.param, concurrency=1, languages=languages, output_limit_bytes=2**20) as grader:
         yield grader
 
 
-@pytest.fixture
-def runs(jail):
+@pytest_asyncio.fixture(loop_scope="module")
+async def runs(jail):
+    await grade(jail, "c", PROGRAMS["c"]["right"])  # the first program in a language comes after a trial one
     counted = Counted(jail.runner)
     yield counted
     del jail.runner.run
@@ -108,12 +121,12 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize(("language", "what"), itertools.product(EXTERNAL, REASONS))
+@pytest.mark.parametrize(("language", "what"), list(itertools.product(EXTERNAL, REASONS)))
 async def test_each_language_is_judged_and_held_as_python_is(jail, language, what):
     await check(jail, language, what)
 
 
-@pytest.mark.parametrize(("language", "what"), itertools.product(["c", "javascript"], REASONS))
+@pytest.mark.parametrize(("language", "what"), list(itertools.product(["c", "javascript"], REASONS)))
 async def test_the_other_tiers_hold_them_too(other_tier, language, what):
     await check(other_tier, language, what)
 
@@ -239,11 +252,26 @@ async def test_a_checker_that_does_not_compile_is_the_specs_fault(jail):
         await grade_with(jail, "print(8)", spec(**options))
 
 
-async def test_a_language_that_the_host_lacks_is_never_a_wrong_answer():
-    async with started("best", concurrency=1, languages=("bash",)) as grader:
-        found = await grade_with(grader, PROGRAMS["go"]["right"], spec("go"))
-        assert (found.outcome, found.reason) == (Outcome.ERROR, Reason.SANDBOX_UNAVAILABLE)
-        assert "go" in found.detail and "python" in found.detail
+async def test_a_language_that_the_host_lacks_is_never_a_wrong_answer(jail):
+    grader = CodeGrader(CodeSettings(languages=("bash",)), jail.runner)
+    await grader.start()
+    found = await grade_with(grader, PROGRAMS["go"]["right"], spec("go"))
+    assert (found.outcome, found.reason) == (Outcome.ERROR, Reason.SANDBOX_UNAVAILABLE)
+    assert "go" in found.detail and "python" in found.detail
+
+
+async def test_a_tool_chain_that_lacks_a_part_makes_no_program_wrong(jail):
+    found = find_toolchains(CodeSettings())["c"]
+    if isinstance(found, str):
+        pytest.skip(f"this host has no c: {found}")
+    without_headers = replace(found.language, compile=(f"{found.language.compile[0]} -nostdinc",))
+    broken = Programs(jail.runner, CodeSettings(), {"c": replace(found, language=without_headers)})
+    await broken.start()
+    async with jail.runner.slot(WAIT_S) as slot:
+        for _ in range(2):
+            with pytest.raises(RunnerUnavailable, match="a trial program does not compile"):
+                await broken.prepare("c", PROGRAMS["c"]["right"], {}, slot)
+    assert list(broken.describe()) == ["python"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from rlvr.core.errors import Conflict
 from rlvr.core.policy import PolicySpan
 from rlvr.sampler.engine import (
+    EngineFailed,
     EngineState,
     EngineStatus,
     GroupRequest,
@@ -40,6 +41,7 @@ class FakeEngine:
         self.may_finish.set()
         self._running = 0
         self._tokens = 0
+        self._closed = False
 
     async def load(self, policy: str, version: int, folder: str) -> None:
         if not await asyncio.to_thread(Path(folder).is_dir):
@@ -50,6 +52,7 @@ class FakeEngine:
 
     async def generate(self, request: GroupRequest) -> SampledGroup:
         request.check()
+        self._check_open()
         if not self.loads:
             raise Conflict("no policy has been loaded: load one first")
         self.requests.append(request)
@@ -59,6 +62,7 @@ class FakeEngine:
             await self.may_finish.wait()
         finally:
             self._running -= request.group_size
+        self._check_open()
         span = PolicySpan(first, first).with_version(self.loads[-1][1])
         samples = tuple(self._sample(request, index, span) for index in range(request.group_size))
         prompt = "".join(message.content for message in request.messages)
@@ -89,4 +93,9 @@ class FakeEngine:
         )
 
     async def close(self) -> None:
-        """Nothing to stop."""
+        self._closed = True
+        self.may_finish.set()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineFailed("the engine has stopped: closed")

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rlvr.core.errors import Conflict, FieldViolation
+from rlvr.core.errors import Conflict
 from rlvr.sampler.engine import (
     EngineFailed,
     EngineState,
@@ -21,8 +21,8 @@ from rlvr.sampler.engine import (
     PolicyLoadFailed,
     Sample,
     SampledGroup,
-    invalid_request,
 )
+from rlvr.sampler.engines import prompts
 from rlvr.sampler.engines.transformers.batch import Group
 from rlvr.sampler.engines.transformers.decoder import Decoder, Limits
 from rlvr.sampler.engines.transformers.weights import LoadedModel, read_version
@@ -72,7 +72,7 @@ class TransformersEngine:
         if held is None:
             raise Conflict("no policy has been loaded: load one first")
         group = Group(
-            _encode(held.tokenizer, request),
+            prompts.encode(held.tokenizer, request.messages),
             request.group_size,
             request.max_tokens,
             request.temperature,
@@ -144,29 +144,9 @@ def _resolve(future: asyncio.Future[None], failure: Exception | None) -> None:
         future.set_exception(failure)
 
 
-def _encode(tokenizer: Any, request: GroupRequest) -> list[int]:
-    """The prompt's token ids: by the tokenizer's chat template, or without one a single message's own text.
-
-    Raises:
-        InvalidRequest: a conversation, and no template that says how to write it.
-    """
-    if tokenizer.chat_template is None:
-        if len(request.messages) != 1:
-            raise invalid_request(
-                FieldViolation(
-                    "messages",
-                    "the policy's tokenizer has no chat template, so a prompt is one message (its text), not "
-                    f"{len(request.messages)}: add a chat_template.jinja to the folder",
-                )
-            )
-        return list(tokenizer(request.messages[0].content)["input_ids"])
-    messages = [{"role": message.role, "content": message.content} for message in request.messages]
-    return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
-
-
 def _decode(held: LoadedModel, group: Group) -> SampledGroup:
     completions = [group.completions[index] for index in range(group.group_size)]
-    texts = held.tokenizer.batch_decode([c.token_ids.tolist() for c in completions], skip_special_tokens=True)
+    texts = prompts.decode(held.tokenizer, [c.token_ids for c in completions])
     samples = tuple(
         Sample(text, c.token_ids, c.logprobs, c.finish_reason, c.span)
         for text, c in zip(texts, completions, strict=True)

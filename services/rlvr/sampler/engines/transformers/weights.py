@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from rlvr.sampler.engine import PolicyLoadFailed
+from rlvr.sampler.engines.transformers.adapter import CONFIG_NAME, read_adapter
 from rlvr.sampler.engines.transformers.kv import ROW_ATTENTION
 from rlvr.sampler.engines.transformers.proof import prove_decoding
 
@@ -59,22 +60,41 @@ def read_version(folder: str, held: LoadedModel | None, device: str, dtype: torc
         PolicyLoadFailed: it is missing, damaged, or not a causal language model that this engine can run.
     """
     path = Path(folder)
-    if not (path / "config.json").is_file():
-        raise PolicyLoadFailed(f"{folder} has no config.json: give a Hugging Face model folder")
     try:
-        config = (path / "config.json").read_bytes()
-        if held is None or held.config != config:
-            return _build(path, config, device, dtype)
-        tensors = _read_tensors(path)
-        if not _fits(tensors, held.model):
-            # The architecture's files name their tensors otherwise than its modules do; transformers translates.
-            tensors = _build(path, config, device, dtype).model.state_dict()
+        if (path / CONFIG_NAME).is_file():
+            adapter = read_adapter(path)
+            loaded = _read_weights(adapter.base, held, device, dtype)
+            if isinstance(loaded, LoadedModel):
+                tensors = adapter.merged_into(loaded.model.state_dict())
+                _check_finite(folder, tensors)
+                NewWeights(tensors).copy_into(loaded.model)
+                return loaded
+            tensors = adapter.merged_into(loaded.tensors)
+        else:
+            loaded = _read_weights(path, held, device, dtype)
+            if isinstance(loaded, LoadedModel):
+                return loaded
+            tensors = loaded.tensors
     except PolicyLoadFailed:
         raise
     except Exception as failure:
         # Whatever a damaged file or an unusual architecture makes transformers raise.
         raise PolicyLoadFailed(f"{folder} cannot be loaded: {failure}") from failure
     _check_finite(folder, tensors)
+    return NewWeights(tensors)
+
+
+def _read_weights(path: Path, held: LoadedModel | None, device: str, dtype: torch.dtype) -> LoadedModel | NewWeights:
+    """A folder of full weights."""
+    if not (path / "config.json").is_file():
+        raise PolicyLoadFailed(f"{path} has no config.json: give a Hugging Face model folder")
+    config = (path / "config.json").read_bytes()
+    if held is None or held.config != config:
+        return _build(path, config, device, dtype)
+    tensors = _read_tensors(path)
+    if not _fits(tensors, held.model):
+        # The architecture's files name their tensors otherwise than its modules do; transformers translates.
+        tensors = _build(path, config, device, dtype).model.state_dict()
     return NewWeights(tensors)
 
 

@@ -42,6 +42,10 @@ class Box:
         self.run = Run()
         self.pid: int | None = None
         """The process of this host below which are those of the run, where there is one."""
+        self.was_cut_off = False
+        """Whether it ended before it could tell how the run did."""
+        self.num_oom_kills = 0
+        """How many processes the box's kernel had killed for want of memory at the run's end, if it tells."""
         self.is_full = False
         """Whether the run was ended for having too many files."""
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -66,7 +70,7 @@ class Box:
         """Whether a process of the dead box was killed for want of memory.
 
         Raises:
-            RunnerUnavailable: it is not dead, or nobody can tell.
+            RunnerUnavailable: it is not dead, or was killed from outside, or nobody can tell.
         """
         raise NotImplementedError
 
@@ -134,6 +138,7 @@ class Box:
         elif not self.run.started.done():
             self.lose("the sandbox was killed")
         elif not self.run.ended.done() and not self.is_full:
+            self.was_cut_off = True
             self.run.ended.set_result((None, 0.0))
         if self._output is not None:
             self._output.add(b"")
@@ -153,7 +158,8 @@ class Box:
             case "started" if not self.run.started.done():
                 self.run.started.set_result(None)
             case "ended" if self.run.started.done() and not self.run.ended.done():
-                status, cpu_s = rest.split()
+                status, cpu_s, oom_kills = rest.split()
+                self.num_oom_kills = int(oom_kills)
                 self.run.ended.set_result((int(status), float(cpu_s)))
             case "full" if self.run.started.done():
                 self.is_full = True

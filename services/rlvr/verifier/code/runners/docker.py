@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import secrets
+import signal
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -31,9 +32,16 @@ _MOST_PROCESSES = 512
 """Of a container; the run's own limit is a resource limit."""
 _MOST_SCRATCH_MB = 512
 _SHARED_MEMORY_MB = 16
+_SHUT = dict.fromkeys(("/run", "/var/tmp"), "ro,nosuid,nodev,noexec,size=4k")
+"""Podman would make these writable."""
+_MASKED = [f"/sys/{name}" for name in ("block", "bus", "class", "dev", "devices", "firmware", "kernel", "module")]
+_MASKED += [f"/proc/{name}" for name in ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats")]
+_MASKED += [f"/proc/{name}" for name in ("sched_debug", "scsi", "timer_list", "timer_stats")]
+"""What Docker hides of the host's kernel, and what it does not."""
 _DEATH_S = 5.0
 _HEAD = struct.Struct(">BxxxI")  # docker's API, attach: stream and length before each part
 _STDOUT = 1
+_KILLED = 128 + signal.SIGKILL
 _DEFAULT_IMAGE = DockerSettings().image
 
 
@@ -91,6 +99,8 @@ class DockerRunner(BoxRunner):
     async def close(self) -> None:
         """See `BoxRunner.close`."""
         await super().close()
+        if self._owed:
+            await self._remove(next(iter(self._owed)))
         self._engine.close()
 
     async def _check(self) -> dict[str, Any]:
@@ -149,7 +159,7 @@ class DockerRunner(BoxRunner):
         host = {
             "network_mode": "none",
             "read_only": True,
-            "tmpfs": {SCRATCH: f"rw,exec,nosuid,nodev,mode=1777,size={scratch_mb}m"},
+            "tmpfs": {SCRATCH: f"rw,exec,nosuid,nodev,mode=1777,size={scratch_mb}m", **_SHUT},
             "shm_size": _SHARED_MEMORY_MB * 2**20,
             "ipc_mode": "private",
             "cap_drop": ["ALL"],
@@ -189,6 +199,7 @@ class Container(Box):
             log_config=LogConfig(type=LogConfig.types.NONE),
             ulimits=[Ulimit(name=name, soft=value, hard=value) for name, value in limits.items()],
         )
+        config["MaskedPaths"] = _MASKED
         made = await self._engine.call("create_container", **self._options, host_config=config, name=self._name)
         socket = await self._engine.attach(made["Id"])
         loop = asyncio.get_running_loop()
@@ -210,11 +221,17 @@ class Container(Box):
 
     async def was_short_of_memory(self) -> bool:
         """See `Box.was_short_of_memory`."""
+        if self.num_oom_kills:
+            return True
         deadline = time.monotonic() + _DEATH_S
         while time.monotonic() < deadline:
             state = (await self._engine.call("inspect_container", self._name))["State"]
+            if not state["Running"] and state["OOMKilled"]:
+                return True
             if not state["Running"]:
-                return bool(state["OOMKilled"])
+                if self.was_cut_off and state["ExitCode"] == _KILLED:  # which no process inside can do to the first
+                    raise RunnerUnavailable("a container was killed")
+                return False
             await asyncio.sleep(0.05)
         raise RunnerUnavailable("the connection to a container was lost")
 

@@ -54,11 +54,7 @@ class Engine:
         Raises:
             RunnerUnavailable: the engine does not answer, or refuses.
         """
-        streams = await self.call(
-            "attach_socket", container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
-        with streams:
-            return socket.socket(fileno=os.dup(streams.fileno()))
+        return await self._in_thread(self._attach, container)
 
     def close(self) -> None:
         """Let go of it."""
@@ -101,3 +97,11 @@ class Engine:
             raise NotThere(f"the container engine, {method}: {str(failure)[:500]}") from failure
         except (DockerException, RequestException, OSError) as failure:
             raise RunnerUnavailable(f"the container engine, {method}: {str(failure)[:500]}") from failure
+
+    def _attach(self, container: str) -> socket.socket:
+        streams = self._call(
+            "attach_socket", container, params=dict.fromkeys(("stdin", "stdout", "stderr", "stream"), 1)
+        )
+        own = socket.socket(fileno=os.dup(streams.fileno()))
+        streams._response.close()  # docker-py's own descriptor, which it leaves to the garbage collector
+        return own

@@ -176,7 +176,12 @@ class Sandbox(Box):
 
     async def was_short_of_memory(self) -> bool:
         """See `Box.was_short_of_memory`."""
-        return self.cgroup is not None and self.cgroup.num_oom_kills() > 0
+        if self.cgroup is not None and self.cgroup.num_oom_kills() > 0:
+            return True
+        assert self._process is not None
+        if self.was_cut_off and self._process.get_returncode() == -signal.SIGKILL:
+            raise RunnerUnavailable("a sandbox was killed")
+        return False
 
 
 class _Streams(asyncio.SubprocessProtocol):

@@ -33,9 +33,18 @@ class Pool:
             RunnerUnavailable: the next one did not start.
         """
         self._drop_broken()
-        task = self._boxes.popleft() if self._boxes else self._started()
+        is_ahead = bool(self._boxes)
+        task = self._boxes.popleft() if is_ahead else self._started()
         while len(self._boxes) < self._size:
             self._boxes.append(self._started())
+        try:
+            return await self._wait(task)
+        except RunnerUnavailable:
+            if not is_ahead:
+                raise
+        return await self._wait(self._started())  # what broke the other may be over
+
+    async def _wait(self, task: asyncio.Task[Box]) -> Box:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

@@ -7,7 +7,7 @@
                  started                said by the run itself before the program's first line
                  broken TEXT            by the run, if it could not get that far
                  full                   the run had more files than it may, and has been ended
-                 ended STATUS CPU_S     the candidate's wait status and CPU seconds
+                 ended STATUS CPU_S N   the candidate's wait status, CPU seconds, processes killed for want of memory
 
 When this process ends so does the box, with all that is in it. It ends with the candidate, and when the room hangs up.
 """
@@ -41,6 +41,7 @@ _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_
 
 def main() -> NoReturn:
     """Shut this process in, say so, wait for the run, and for its end."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an init that handles no signal cannot be signalled from within
     os.dup2(2, _CONTROL)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (2, 3, 4):  # the last two will be the candidate's
@@ -88,7 +89,7 @@ def _wait_for(candidate: int, woken: int, most_bytes: int) -> NoReturn:
         while (reaped := os.wait4(-1, os.WNOHANG))[0]:
             pid, status, usage = reaped
             if pid == candidate:
-                _say(f"ended {status} {usage.ru_utime + usage.ru_stime:.6f}")
+                _say(f"ended {status} {usage.ru_utime + usage.ru_stime:.6f} {_num_oom_kills()}")
                 os._exit(0)
         if _is_full(most_bytes):
             _say("full")
@@ -101,10 +102,23 @@ def _is_full(most_bytes: int) -> bool:
     return (files.f_blocks - files.f_bfree) * files.f_frsize > most_bytes or files.f_files - files.f_ffree > _MAX_FILES
 
 
+def _num_oom_kills() -> int:
+    """By the box's own cgroup, of either version."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        try:
+            with open(path) as file:
+                words = file.read().split()
+            return int(words[words.index("oom_kill") + 1])
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
 def _become_candidate(uid: int | None, head: dict[str, Any], system_calls: bytes) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         job = marshal.loads(receive(head["job_bytes"]))
         input_fd = os.dup(0) if head["input_bytes"] is None else _input_file(head["input_bytes"])

@@ -1,0 +1,179 @@
+"""What must be known of a policy's folder before its weights are given to a server that cannot take them back.
+
+A vLLM server that is told to read weights which are not there, not whole or of another shape loses those that it
+has, and ends. So the folder is looked at first: its config, the headers of its safetensors files, its tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlvr.sampler.engine import PolicyLoadFailed
+
+_NOT_ARCHITECTURE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache"}
+_HEADER_LIMIT = 100 << 20
+"""Longest header that the safetensors format allows, bytes."""
+
+INDEX_NAME = "model.safetensors.index.json"
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Tensor name -> shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFolder:
+    """A folder that can be served."""
+
+    path: str
+    base: str
+    """Folder of the model: `path` itself, or the base model of a LoRA adapter."""
+    lora_rank: int
+    """0 for full weights."""
+    config: Mapping[str, Any]
+    """The model's config.json, without what does not change its architecture."""
+    shapes: Shapes
+    """Of the tensors in `path`."""
+    stop_ids: list[int]
+    """End-of-sequence tokens."""
+    tokenizer: Any
+
+    def is_served_like(self, other: PolicyFolder) -> bool:
+        """True when a server that runs `other` can run this one without a new start."""
+        same_base = self.base == other.base or not (self.lora_rank or other.lora_rank)
+        fits = self.lora_rank <= other.lora_rank and bool(self.lora_rank) == bool(other.lora_rank)
+        return self.config == other.config and same_base and fits
+
+    def check_replaces(self, other: PolicyFolder) -> None:
+        """Refuse full weights whose tensors are not those of the version before: the server would keep old values
+        for what is missing.
+
+        Raises:
+            PolicyLoadFailed: naming a tensor.
+        """
+        if self.lora_rank:
+            return
+        tied = {"lm_head.weight"} if self.config.get("tie_word_embeddings") else set()
+        for name in sorted((self.shapes.keys() | other.shapes.keys()) - tied):
+            if self.shapes.get(name) != other.shapes.get(name):
+                raise PolicyLoadFailed(
+                    f"{self.path}: tensor {name} is {_shape(self.shapes, name)}, but {_shape(other.shapes, name)} in "
+                    "the version before, whose config.json is the same"
+                )
+
+
+def read_folder(path: str, lora_base: str = "") -> PolicyFolder:
+    """Look at a folder. Blocking; reads no weights. `lora_base` is where an adapter's base model is, when it is not
+    where the adapter says.
+
+    Raises:
+        PolicyLoadFailed: it is missing, damaged, or neither a causal language model nor an adapter of one.
+    """
+    folder = Path(path)
+    try:
+        if (folder / "adapter_config.json").is_file():
+            return _read_adapter(folder, lora_base)
+        return _read_model(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as failure:
+        # Whatever a damaged file makes json, safetensors' layout or transformers raise.
+        raise PolicyLoadFailed(f"{path} cannot be served: {failure}") from failure
+
+
+def _read_model(folder: Path) -> PolicyFolder:
+    if not (folder / "config.json").is_file():
+        raise PolicyLoadFailed(f"{folder} has no config.json: give a Hugging Face model folder")
+    config = json.loads((folder / "config.json").read_bytes())
+    tokenizer = _read_tokenizer(folder)
+    stop_ids = _stop_ids(folder, config, tokenizer)
+    if not stop_ids:
+        raise PolicyLoadFailed(f"{folder} names no end-of-sequence token: set eos_token_id in config.json")
+    architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
+    return PolicyFolder(
+        str(folder), str(folder), 0, architecture, _read_shapes(*_weight_files(folder)), stop_ids, tokenizer
+    )
+
+
+def _read_adapter(folder: Path, lora_base: str) -> PolicyFolder:
+    adapter = json.loads((folder / "adapter_config.json").read_bytes())
+    base = lora_base or adapter.get("base_model_name_or_path") or ""
+    if not Path(base).is_dir():
+        raise PolicyLoadFailed(
+            f"{folder} is an adapter of {base!r}, which is not a folder here: set RLVR_SAMPLER__VLLM__LORA__BASE"
+        )
+    shapes = _read_shapes(folder / "adapter_model.safetensors")
+    model = _read_model(Path(base))
+    tokenizer = _read_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else model.tokenizer
+    return PolicyFolder(str(folder), base, int(adapter["r"]), model.config, shapes, model.stop_ids, tokenizer)
+
+
+def _read_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _stop_ids(folder: Path, config: Mapping[str, Any], tokenizer: Any) -> list[int]:
+    generation = folder / "generation_config.json"
+    named = [config.get("eos_token_id"), tokenizer.eos_token_id]
+    if generation.is_file():
+        named.append(json.loads(generation.read_bytes()).get("eos_token_id"))
+    found: set[int] = set()
+    for ids in named:
+        if ids is not None:
+            found.update(ids if isinstance(ids, list) else [ids])
+    return sorted(found)
+
+
+def read_tensor(folder: Path, name: str) -> tuple[str, bytes]:
+    """A tensor's type, as safetensors names it, and its bytes. Blocking.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    for path in _weight_files(folder):
+        header, begin = _read_header(path)
+        if name in header:
+            first, last = header[name]["data_offsets"]
+            with path.open("rb") as file:
+                file.seek(begin + first)
+                return header[name]["dtype"], file.read(last - first)
+    raise KeyError(name)
+
+
+def _read_shapes(*paths: Path) -> Shapes:
+    return {name: tuple(tensor["shape"]) for path in paths for name, tensor in _read_header(path)[0].items()}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / INDEX_NAME
+    if not index.is_file():
+        return [folder / "model.safetensors"]
+    return [folder / name for name in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))]
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file (https://github.com/huggingface/safetensors#format) says it has, and where its data
+    begin; the file is long enough to have it.
+
+    Raises:
+        PolicyLoadFailed: it is cut short.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _HEADER_LIMIT:
+            raise PolicyLoadFailed(f"{path} is not a safetensors file")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    begin = 8 + length
+    expected = begin + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    actual = path.stat().st_size
+    if actual != expected:
+        raise PolicyLoadFailed(f"{path} is damaged: {actual} bytes, but its header says {expected}")
+    return header, begin
+
+
+def _shape(shapes: Shapes, name: str) -> str:
+    return str(list(shapes[name])) if name in shapes else "missing"
