@@ -70,8 +70,9 @@ async def server(settings: VllmSettings) -> AsyncIterator[OwnServer]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(settings: VllmSettings, server: OwnServer) -> AsyncIterator[VllmEngine]:
+async def engine(settings: VllmSettings, server: OwnServer, folders: list[Path]) -> AsyncIterator[VllmEngine]:
     engine = VllmEngine(settings, server)
+    await engine.load("first", 0, str(folders[0]))
     yield engine
     await engine.close()
 
@@ -153,7 +154,7 @@ async def test_a_run_moves_its_weights_while_groups_are_sampled_through_the_room
             await room.admit(f"run-1-{number}", policy="moving", group_size=4, sampling=sampling)
         await until(lambda: engine.status().running > 0)
         await room.register.say(PolicyVersion("moving", 1, str(folders[1])))
-        await until(lambda: room.follower.up_to_date)
+        await until(lambda: engine.status().version == 1)
         await until_async(lambda: _have_traces(room, 6 * 4))
         spans = {(trace.span.min, trace.span.max) for trace in await room.traces()}
         assert spans <= {(0, 0), (0, 1), (1, 1)}

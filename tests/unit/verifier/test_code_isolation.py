@@ -121,7 +121,7 @@ def test_groups_go_where_controllers_are_on_in_cgroup_v2(tmp_path, switched_on, 
 
 
 def test_a_group_counts_the_time_of_children_that_nobody_waited_for():
-    group = Cgroup.create("test", 10)
+    group = Cgroup.create("test")
     if group is None:
         pytest.skip("no cgroups here")
     burn = (
