@@ -30,8 +30,8 @@ from rlvr.verifier.code.runners.rooms import is_gone, this_room
 
 _HOME = Path(tempfile.gettempdir()) / f"rlvr-test-engine-{os.geteuid()}"
 _PYTHON = os.path.realpath(sys.executable)
-_IMAGE = f"localhost/rlvr-sandbox-test:{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-_TOOLS = ("sh", "sleep", "cat", "echo")
+_IMAGE = f"localhost/rlvr-sandbox-test:2-{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+_TOOLS = ("bash", "sh", "sleep", "cat", "echo")
 _LEFT_OUT = {"test", "tests", "site-packages", "dist-packages", "idlelib", "tkinter", "lib2to3", "ensurepip"}
 _NEEDS = ("podman", "runc", "conmon")
 _START_S = 60

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from rlvr.verifier.code.runner import Job, RunnerUnavailable
 from rlvr.verifier.code.runners.exchange import Output, header_of, input_of, line_of
+from rlvr.verifier.code.runners.meter import Meter
 from rlvr.verifier.code.runners.run import Run
-from rlvr.verifier.code.runners.usage import Usage, usage_below
+from rlvr.verifier.code.runners.usage import Usage
 
 _INSIDE = ("rlvr.verifier.code.zygote", "rlvr.verifier.code.isolation")
 """Packages that run in a box."""
@@ -52,7 +53,9 @@ class Box:
         self._input: Input | None = None
         self._output: Output | None = None
         self._said = b""
+        self._meter: Meter | None = None
         self._before = Usage(0.0, 0.0)
+        """What the box had had of this host when its run began."""
 
     async def open(self) -> Input:
         """Start the sandbox, with `command` in it.
@@ -97,7 +100,9 @@ class Box:
         known = input_of(job) if line is None else b""
         sizes = {"job_bytes": len(body), "input_bytes": len(known) if line is None else None}
         self._output = Output(output_bytes, line)
-        self._before = self._usage_now() or self._before
+        if self.pid is not None:
+            self._meter = Meter(self.pid, self.group_cpu_s, limits["processes"])
+            self._before = self._meter.usage() or self._before
         self._input.write(_message({"limits": limits, **sizes}) + body)
         self._input.write(known)
         if line is not None:
@@ -108,15 +113,20 @@ class Box:
 
     def usage(self) -> Usage | None:
         """What the run has had of this host (see `Watch`); nothing if it is on another, for all that one can see."""
-        if self.pid is None:
+        if self._meter is None:
             return Usage(0.0, 0.0)
-        now = self._usage_now()
+        now = self._meter.usage()
         if now is None:
             return None
         return Usage(now.cpu_s - self._before.cpu_s, max(0.0, now.starved_s - self._before.starved_s))
 
-    def _usage_now(self) -> Usage | None:
-        return None if self.pid is None else usage_below(self.pid)
+    def memory_bytes(self) -> int:
+        """Memory of the run's processes now, if they are on this host."""
+        return 0 if self._meter is None else self._meter.memory_bytes()
+
+    def group_cpu_s(self) -> float | None:
+        """CPU time of all that was ever in the box, if a cgroup of ours counts it."""
+        return None
 
     def heard_output(self, data: bytes) -> None:
         """A part of standard output has come."""

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from rlvr.verifier.code.isolation.process_tree import descendants
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunResult, Stdio
 from rlvr.verifier.code.runners.box import Box
 from rlvr.verifier.code.runners.pool import Pool
-from rlvr.verifier.code.runners.usage import memory_of
 from rlvr.verifier.code.runners.watch import Watch
 from rlvr.verifier.code.runners.zygote_runner import over_memory, rlimits
 from rlvr.verifier.code.settings import CodeSettings
@@ -116,11 +114,6 @@ class BoxRunner:
         if box.is_full:
             scratch_mb = limits.scratch_mb or self._settings.scratch_mb
             return RunResult(End.FAILED, b"", 0.0, f"over {scratch_mb} MB of files, or too many")
-        if box.pid is not None and self._memory_mb(box) > limits.memory_mb:
+        if box.memory_bytes() > limits.memory_mb * 2**20:
             return RunResult(End.MEMORY_LIMIT, b"", 0.0, over_memory(limits))
         return None
-
-    def _memory_mb(self, box: Box) -> float:
-        """What the run's processes take of this host, where nothing else bounds all of them exactly."""
-        assert box.pid is not None
-        return memory_of(descendants(box.pid)) / 2**20

@@ -111,9 +111,6 @@ class GvisorRunner(BoxRunner):
             except OSError as failure:
                 raise RunnerUnavailable(f"the sandbox's cgroup: {failure}") from failure
 
-    def _memory_mb(self, box: Box) -> float:
-        return 0.0 if self._has_cgroups else super()._memory_mb(box) - _OWN_MEMORY_MB
-
 
 class Sandbox(Box):
     """One sandbox."""
@@ -173,6 +170,14 @@ class Sandbox(Box):
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def memory_bytes(self) -> int:
+        """See `Box.memory_bytes`; a cgroup needs no looking after."""
+        return 0 if self.cgroup is not None else super().memory_bytes() - _OWN_MEMORY_MB * 2**20
+
+    def group_cpu_s(self) -> float | None:
+        """See `Box.group_cpu_s`."""
+        return None if self.cgroup is None else self.cgroup.cpu_s()
 
     async def was_short_of_memory(self) -> bool:
         """See `Box.was_short_of_memory`."""

@@ -1,4 +1,4 @@
-"""Boxes that are missing: not built yet, left by a killed room, of an engine that is gone or does not answer."""
+"""Boxes not built yet, left by a killed room, of an engine that is gone or does not answer; languages in boxes."""
 
 import asyncio
 import contextlib
@@ -39,6 +39,15 @@ async def test_a_box_that_has_to_be_built_first_costs_the_program_nothing(tier):
         spec = FIVE.model_copy(update={"time_limit_s": 1})
         grades = await asyncio.gather(*(grade_with(grader, "print(5)", spec) for _ in range(3)))
         assert [grade.outcome for grade in grades] == [Outcome.CORRECT] * 3
+
+
+@pytest.mark.parametrize("tier", BOXES)
+async def test_other_languages_run_where_their_tools_are_in_the_box(tier):
+    async with started(tier, concurrency=1, languages=("bash",)) as grader:
+        assert "bash" in grader.describe()["languages"]
+        spec = CodeSpec(language="bash", tests=[{"type": "stdio", "stdin": "2 3", "stdout": "5"}], time_limit_s=20)
+        assert (await grade_with(grader, "read a b; echo $((a + b))", spec)).outcome is Outcome.CORRECT
+        assert (await grade_with(grader, "read a b; echo $((a - b))", spec)).outcome is Outcome.INCORRECT
 
 
 ROOM = """
