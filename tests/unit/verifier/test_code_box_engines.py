@@ -1,4 +1,4 @@
-"""Boxes that are not built yet, left by a killed room, or of an engine that is gone or does not answer; and their languages."""
+"""Boxes not built yet, left by a killed room, or of an engine that is gone; and the languages in them."""
 
 import asyncio
 import contextlib
