@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 from code_attack_rows import ROWS
 from code_attacks import attacked, observe
 from rlvr.verifier.code.isolation import landlock
-from sandboxes import ISOLATING
+from sandboxes import ALL_TIERS
 
 NOT_RUN, SAYS_NOTHING = "not run", "–"
 TOOLS = {"runsc": ["runsc", "--version"], "podman": ["podman", "--version"]}
@@ -69,14 +70,15 @@ def host() -> str:
 
 def main() -> int:
     """Print the table."""
-    tiers = {tier: asyncio.run(seen_on(tier)) for tier in ISOLATING}
+    with redirect_stdout(sys.stderr):  # for what the runners log
+        tiers = {tier: asyncio.run(seen_on(tier)) for tier in ALL_TIERS}
     print(host())
     print()
     for tier, (isolation, _) in tiers.items():
         print(f"- `{tier}`: {', '.join(isolation) or NOT_RUN}")
     print()
-    print(f"| attack | {' | '.join(ISOLATING)} |")
-    print(f"|{' --- |' * (len(ISOLATING) + 1)}")
+    print(f"| attack | {' | '.join(ALL_TIERS)} |")
+    print(f"|{' --- |' * (len(ALL_TIERS) + 1)}")
     for row in ROWS:
         print(f"| {row.id} | {' | '.join(seen[row.id] for _, seen in tiers.values())} |")
     reasons = sorted({(row.id, tier, why) for row in ROWS for tier, why in row.not_on.items()})

@@ -168,7 +168,7 @@ CHEATS = [
     ),
     cheat("C17 sparse file", "f = open('x', 'wb'); f.truncate(1 << 40)", SUM, CRASH),
     cheat("C17 many files", "for i in range(10**6): open(str(i), 'w').close()", FILL, STOPPED),
-    cheat("C17 scratch full", "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))", FILL, CRASH),
+    cheat("C17 scratch full", "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))", FILL, STOPPED),
     cheat(
         "C17 deep folders",
         "import os\nwhile True: os.mkdir('d', 0); os.chmod('d', 0o700); os.chdir('d'); open('f', 'w').close()",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 
-from code_attack_cheats import ADD, CHEATS, CRASH, LATE, MEMORY, STOPPED, SUM, WRONG
+from code_attack_cheats import ADD, CHEATS, CRASH, MEMORY, STOPPED, SUM, WRONG
 from code_attacks import Row, answered, cheat, fair, graded, invalid, probe, spec_of
 from rlvr.core.verdict import Reason
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
@@ -94,7 +94,7 @@ MORE = [
     cheat("C13 right block, then a wrong one", "```python\nprint(5)\n```\nor\n```python\nprint(6)\n```", SUM, WRONG),
     cheat("C13 right block while thinking", "<think>```python\nprint(5)\n```</think>\n```python\n```", SUM,
           {Reason.NO_ANSWER}),
-    cheat("C16 cores taken in secret", SECRET_CORES, SUM, LATE),
+    cheat("C16 cores taken in secret", SECRET_CORES, SUM, STOPPED),
     cheat("C17 memory of processes closed to us", UNDUMPABLE, SUM | {"time_limit_s": 5}, MEMORY | STOPPED),
     fair("C15 output pipe in flight", IN_FLIGHT, SUM | {"time_limit_s": 5}),
     fair("C18 16 MB each way", "import sys\nsys.stdout.write(sys.stdin.read())",
@@ -189,7 +189,8 @@ RUNS = [
 IMAGE = "what can be read is the image's own; test_code_boxes.py looks for what is the host's"
 INIT = "gVisor shows the sandbox's first process, which holds nothing; test_code_boxes.py looks for what is the host's"
 PROBES = [
-    probe("C08 files and processes", "c08_files", stdin=__file__, not_on={"docker": IMAGE, "gvisor": INIT}),
+    probe("C08 files", "c08_files", stdin=__file__, not_on={"docker": IMAGE}),
+    probe("C08 what /proc shows of others", "c08_processes", not_on={"gvisor": INIT}),
     probe("C20 sockets", "c20_network", listens=True),
     probe("C21 other processes", "c21_processes"),
     probe("C22 kernel and privileges", "c22_kernel"),

@@ -62,6 +62,15 @@ def with_tensor(policy: Path, folder: Path, name: str, value: float | None) -> P
     return folder
 
 
+def that_never_stops(policy: Path, folder: Path) -> Path:
+    """A copy that does not end a completion when it is decoded greedily: the end's logit is always 0."""
+    shutil.copytree(policy, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.embed_tokens.weight"][1] = 0
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def cut_short(policy: Path, folder: Path) -> Path:
     """A copy whose weights file ends in its middle."""
     shutil.copytree(policy, folder)

@@ -209,7 +209,7 @@ async def test_a_policy_may_be_an_adapter_and_completions_end_under_the_one_that
 async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_life(
     server: OwnServer, engine: VllmEngine, folders: list[Path], redis_url: str, tmp_path: Path
 ) -> None:
-    await engine.load("facade", 0, str(folders[1]))
+    policy = tiny_policies.that_never_stops(folders[0], tmp_path / "endless")
     async with room_with(engine, redis_url, tmp_path) as room, serve_register() as (register, coordinator):
         # The room itself idles: its own register names no policy. The facade is a process of its own.
         facade = RoomProcess(
@@ -222,7 +222,7 @@ async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_li
                 "RLVR_PEERS__COORDINATOR": coordinator,
             },
         )
-        await register.say(PolicyVersion("facade", 0, str(folders[1])))
+        await register.say(PolicyVersion("facade", 0, str(policy)))
         await asyncio.to_thread(facade.start)
         try:
             await room.admit("run-1-0", policy="facade", sampling=common_pb2.SamplingParams(max_tokens=240))
@@ -241,10 +241,11 @@ async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_li
 async def test_a_server_killed_in_the_middle_of_a_group_is_started_again_and_the_group_finished_once(
     engine: VllmEngine, server: OwnServer, folders: list[Path], redis_url: str, tmp_path: Path
 ) -> None:
+    endless = tiny_policies.that_never_stops(folders[1], tmp_path / "endless")
     async with room_with(engine, redis_url, tmp_path) as room:
         await room.register.say(PolicyVersion("killed", 0, str(folders[0])))
         await until(lambda: engine.status().policy == "killed")
-        await room.register.say(PolicyVersion("killed", 1, str(folders[1])))
+        await room.register.say(PolicyVersion("killed", 1, str(endless)))
         await until(lambda: engine.status().version == 1)
         await room.admit("run-1-0", policy="killed", sampling=common_pb2.SamplingParams(max_tokens=240))
         await until(lambda: engine.status().running > 0)
@@ -260,7 +261,7 @@ async def test_a_server_killed_in_the_middle_of_a_group_is_started_again_and_the
         ids = sampled.traces[0].completion_ids
         completion = list(struct.unpack(f"<{len(ids) // 4}i", ids))
         # Greedy, so this is the restarted server's weights speaking.
-        assert completion[:40] == greedy_completion(folders[1], [4, 13, 5, 15], 40)
+        assert completion[:40] == greedy_completion(endless, [4, 13, 5, 15], 40)
         await until_async(lambda: _nothing_left(room, "killed"))
         assert len(await room.traces()) == 3
 

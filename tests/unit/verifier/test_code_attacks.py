@@ -32,7 +32,11 @@ async def test_an_attack_gets_nothing_and_leaves_nothing(tier, row):
     assert await observe(row, grader) in row.expected
 
 
-@pytest.mark.parametrize("row", PROBES, ids=lambda row: row.id)
+# On `unsafe` candidates have a user of their own where the room is root, and then the kernel shows them nothing either.
+SHARP = [row for row in PROBES if row.id != "C08 what /proc shows of others"]
+
+
+@pytest.mark.parametrize("row", SHARP, ids=lambda row: row.id)
 async def test_a_probe_is_sharp_where_nothing_isolates(row):
     async with started("unsafe", concurrency=1) as grader:
         assert (await row.run(grader)).startswith("REACHED")

@@ -1,4 +1,4 @@
-"""Boxes not built yet, left by a killed room, or of an engine that is gone; and the languages in them."""
+"""Boxes not built yet, left by a killed room, of an engine that is gone or does not answer; languages in boxes."""
 
 import asyncio
 import contextlib
