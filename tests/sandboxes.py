@@ -187,7 +187,9 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
     """The only zygote of a grader, or the first process of its box, while it has a run under way."""
     if isinstance(grader.runner, BoxRunner):
         boxes = [box for box in grader.runner._running if box.run.started.done() and not box.run.ended.done()]
-        return psutil.Process(boxes[0].pid) if boxes else None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(boxes[0].pid) if boxes else None
+        return None
     for zygote in grader.runner._zygotes.values():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(zygote.pid)
