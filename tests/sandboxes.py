@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -268,4 +269,5 @@ def nothing_left_behind():
     yield
     deadline = time.monotonic() + 10
     while left := new_leftovers(before):
+        gc.collect()  # docker-py leaves the socket of a connection that was refused to it
         assert time.monotonic() < deadline, f"left over: {left}"

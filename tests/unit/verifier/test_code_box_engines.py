@@ -115,6 +115,7 @@ async def test_an_engine_that_goes_away_is_our_error_and_one_that_is_back_serves
         async with docker_runner(host=first.url) as runner:
             run = asyncio.create_task(runner.run(Job(LOOPS, Stdio(b"")), Limits(60, 512, 1000), 0))
             await until(lambda: any(box.run.started.done() for box in runner._running))
+            await runner._pool.settled()  # Podman forgets a container that it is killed in the midst of making
             first.stop()
             with pytest.raises(RunnerUnavailable):
                 await run

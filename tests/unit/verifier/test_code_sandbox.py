@@ -276,8 +276,11 @@ async def test_the_tests_of_a_program_share_a_bound_on_their_time():
         assert grade.reason is Reason.TIME_LIMIT and len(grade.breakdown) == 50
 
 
+NO_ENGINE = {"host": "unix:///no/engine.sock"}
+
+
 async def test_a_host_that_cannot_isolate_is_told_at_start(tmp_path):
-    grader = CodeGrader(CodeSettings(python=tmp_path / "no-such-python"))
+    grader = CodeGrader(CodeSettings(python=tmp_path / "no-such-python", docker=NO_ENGINE))
     with pytest.raises(RuntimeError, match="no-such-python"):
         await grader.start()
     assert grader.describe()["tier"] is None
@@ -286,7 +289,7 @@ async def test_a_host_that_cannot_isolate_is_told_at_start(tmp_path):
 
 
 async def test_nothing_isolates_only_where_that_is_asked_for():
-    broken = {"python": Path("/bin/false")}
+    broken = {"python": Path("/bin/false"), "docker": NO_ENGINE}
     with pytest.raises(RuntimeError, match="jail: .*landlock: .*RLVR_VERIFIER__CODE__TIER=unsafe"):
         await CodeGrader(CodeSettings(**broken)).start()
     grader = CodeGrader(CodeSettings(tier="unsafe"))

@@ -20,6 +20,9 @@ async def test_honest_and_hostile_programs_at_a_time_get_their_verdicts_and_leav
     async with started("jail") as grader:
         soak = Soak(grader, seed=0)
         await asyncio.gather(*(soak.one() for _ in range(20)))
+        slots = range(grader.describe()["concurrency"])
+        for slot in [*slots, *map(grader.runner.beside, slots)]:
+            await grader.runner._warm(slot)
         await settled(grader)
         before = leftovers()
         runs = iter(range(NUM_RUNS))

@@ -21,9 +21,8 @@ SCRATCH = "/tmp"
 """Where a run may write."""
 
 
-def shown_folders() -> list[str]:
-    """The host's folders that a candidate may read: programs, libraries, the interpreter."""
-    prefix = sys.base_prefix
+def shown_folders(prefix: str = sys.base_prefix) -> list[str]:
+    """The host's folders that a candidate may read: programs, libraries, the interpreter below `prefix`."""
     own = [] if prefix == "/usr" or prefix.startswith("/usr/") else [prefix]
     return [path for path in SYSTEM_FOLDERS if os.path.exists(path)] + own
 

@@ -69,12 +69,13 @@ class GvisorRunner(BoxRunner):
             )
         if os.geteuid() != 0:
             raise RunnerUnavailable("only root can start runsc")
+        shown = [*shown_folders(await _prefix_of(self._python)), *self._toolchains]
         await asyncio.to_thread(sweep, runsc)
         self._home = home = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
             (home / _ROOM).write_text(this_room())
             (home / "config.json").write_text(
-                json.dumps(_bundle(home / "root", self._python, self._toolchains, self._settings.scratch_mb))
+                json.dumps(_bundle(home / "root", self._python, shown, self._settings.scratch_mb))
             )
             platform = [] if settings.platform is None else [f"--platform={settings.platform}"]
             self._runsc = [runsc, f"--root={home / _STATE}", *_FLAGS, *platform]
@@ -230,7 +231,24 @@ def sweep(runsc: str) -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _bundle(root: Path, python: str, toolchains: Sequence[str], scratch_mb: int) -> dict[str, Any]:
+async def _prefix_of(python: str) -> str:
+    """Where an interpreter and its library are. Raises RunnerUnavailable."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(python, "-S", "-c", "import sys; print(sys.base_prefix)"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        said = (await process.communicate())[0].decode().strip()
+    except OSError as failure:
+        raise RunnerUnavailable(f"cannot start an interpreter: {failure}") from failure
+    if not said:
+        raise RunnerUnavailable(f"{python} is no Python")
+    return said
+
+
+def _bundle(root: Path, python: str, shown: Sequence[str], scratch_mb: int) -> dict[str, Any]:
     """The OCI configuration of every sandbox, on a root that is made for it: empty but for places to mount on."""
     mounts: list[dict[str, Any]] = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
@@ -244,7 +262,7 @@ def _bundle(root: Path, python: str, toolchains: Sequence[str], scratch_mb: int)
     ]
     for mount in mounts:
         Path(f"{root}{mount['destination']}").mkdir(parents=True)
-    for folder in map(Path, [*shown_folders(), *toolchains]):
+    for folder in map(Path, shown):
         here = Path(f"{root}{folder}")
         if here.exists():
             continue

@@ -67,6 +67,8 @@ class Zygote:
                 )
         except OSError as failure:
             ours.close()
+            if cgroup is not None:
+                await cgroup.remove()
             raise RunnerUnavailable(f"cannot start a process: {failure}") from failure
         zygote = cls(process, ours, cgroup)
         try:
