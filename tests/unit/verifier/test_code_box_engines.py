@@ -13,6 +13,7 @@ from engines import engine, start_engine
 from rlvr.core.verdict import Outcome
 from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, Stdio
 from rlvr.verifier.code.runners.docker import DockerRunner
+from rlvr.verifier.code.runners.engine import NotThere
 from rlvr.verifier.code.runners.rooms import is_gone, this_room
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
@@ -127,6 +128,26 @@ async def test_an_engine_that_goes_away_is_our_error_and_one_that_is_back_serves
     finally:
         first.stop()
     await until(lambda: len(engine().containers()) <= num_before)
+
+
+async def test_a_removal_that_the_engine_refuses_is_asked_for_again(monkeypatch):
+    async with docker_runner() as runner:
+        await runner._pool.settled()
+        call, asked = runner._engine.call, []
+
+        async def refusing(method, *args, **options):
+            if method == "remove_container":
+                asked.append(args[0])
+                if len(asked) <= 2:
+                    raise RunnerUnavailable("container state improper: stopped")
+            return await call(method, *args, **options)
+
+        monkeypatch.setattr(runner._engine, "call", refusing)
+        await runner.run(Job("print(5)", Stdio(b"")), LIMITS, 0)
+        await runner._pool.settled()
+        assert asked == [asked[0]] * 3
+        with pytest.raises(NotThere):
+            await call("inspect_container", asked[0])
 
 
 async def test_a_container_out_of_memory_is_told_from_one_that_was_killed():

@@ -39,6 +39,8 @@ _MASKED += [f"/proc/{name}" for name in ("acpi", "asound", "interrupts", "kcore"
 _MASKED += [f"/proc/{name}" for name in ("sched_debug", "scsi", "timer_list", "timer_stats")]
 """What Docker hides of the host's kernel, and what it does not."""
 _DEATH_S = 5.0
+_REMOVE_AGAIN_S = (0.05, 0.5, 2.0)
+"""Waits before a refused removal is asked for again: Podman refuses while a container is on its way out by itself."""
 _HEAD = struct.Struct(">BxxxI")  # docker's API, attach: stream and length before each part
 _STDOUT = 1
 _KILLED = 128 + signal.SIGKILL
@@ -129,16 +131,29 @@ class DockerRunner(BoxRunner):
                 await self._remove(container["Id"])
 
     async def _remove(self, container: str) -> None:
-        for name in {container, *self._owed}:
-            try:
-                await self._engine.call("remove_container", name, force=True, v=True)
-            except NotThere:
-                pass
-            except RunnerUnavailable as unavailable:
-                log.warning("a container is not removed yet", container=name, why=str(unavailable))
-                self._owed.add(name)
-                continue
-            self._owed.discard(name)
+        left = {container, *self._owed}
+        self._owed.clear()
+        try:
+            for wait_s in (*_REMOVE_AGAIN_S, None):
+                answers = {name: await self._refusal(name) for name in left}
+                left = {name for name in left if answers[name]}
+                if not left:
+                    return
+                if wait_s is not None:
+                    await asyncio.sleep(wait_s)
+            log.warning("containers are not removed yet", containers=sorted(left), why=answers)
+        finally:
+            self._owed |= left  # to be asked for again with the next one
+
+    async def _refusal(self, container: str) -> str | None:
+        """Why the engine does not remove a container; None when it is gone."""
+        try:
+            await self._engine.call("remove_container", container, force=True, v=True)
+        except NotThere:
+            pass
+        except RunnerUnavailable as unavailable:
+            return str(unavailable)
+        return None
 
     def _box(self) -> Box:
         settings = self._settings
