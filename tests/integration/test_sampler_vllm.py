@@ -28,9 +28,10 @@ from engine_contract import (
     request,
     until,
 )
+from rlvr.core import metrics, rpc_client
 from rlvr.core.errors import InvalidRequest
 from rlvr.core.policy import PolicySpan
-from rlvr.core.settings import RedisSettings
+from rlvr.core.settings import GrpcSettings, RedisSettings
 from rlvr.core.streams import connect, keys
 from rlvr.sampler.engine import EngineState
 from rlvr.sampler.engines.openai.engine import OpenAiEngine
@@ -38,11 +39,25 @@ from rlvr.sampler.engines.openai.settings import OpenAiSettings
 from rlvr.sampler.engines.vllm.engine import VllmEngine
 from rlvr.sampler.engines.vllm.server import ExternalServer, OwnServer
 from rlvr.sampler.engines.vllm.settings import VllmSettings
+from rlvr.sampler.engines.vllm.transfer import WeightTransfer
 from rlvr.sampler.versions import PolicyVersion
-from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc, sampler_pb2, trace_pb2
+from rlvr.trainer.publish import publish
+from rlvr.trainer.service import TrainerService
+from rlvr.trainer.status import TrainerStatus
+from rlvr.trainer.transfer import WeightSender
+from rlvr.v1 import (
+    common_pb2,
+    coordinator_pb2,
+    coordinator_pb2_grpc,
+    sampler_pb2,
+    trace_pb2,
+    trainer_pb2,
+    trainer_pb2_grpc,
+)
 from rooms import RoomProcess
 from sampler_rooms import RegisterServicer, RoomUnderTest, running_room, serve
 from vllm_venv import find_python
+from weight_wire import GlooNetwork
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400), pytest.mark.slow]
 
@@ -62,6 +77,7 @@ def settings() -> VllmSettings:
         block_size=32,
         kv_cache_gb=0.1,
         enforce_eager=True,
+        transfer="nccl",
         stop_grace_s=5,
         # So that one start serves the tests of adapters and of OpenAI's routes too.
         extra_args=(
@@ -219,6 +235,40 @@ async def test_a_policy_may_be_an_adapter_and_completions_end_under_the_one_that
         assert {sample.span for sample in (await running).samples} == {PolicySpan(0, 0)}
     finally:
         await adapters.close()
+
+
+async def test_a_server_that_cannot_join_a_transfer_goes_on_with_its_requests_and_reads_the_files(
+    server: OwnServer, engine: VllmEngine, folders: list[Path], tmp_path: Path
+) -> None:
+    """There is no NCCL on a CPU, which this server says when it is asked to join."""
+    models = [tiny_policies.build_model(seed, **SHAPE) for seed in (0, 1)]
+    versions = [
+        publish(model, tiny_policies.build_tokenizer(), str(tmp_path), version) for version, model in enumerate(models)
+    ]
+    sender = WeightSender(GlooNetwork(tmp_path), 60.0)
+    service = TrainerService(TrainerStatus(), sender)
+    add = trainer_pb2_grpc.add_TrainerServiceServicer_to_server
+    settings = VllmSettings(url=server.api.url, transfer="nccl")
+    await engine.load("other", 0, str(folders[0]))
+    async with serve(service, add, trainer_pb2.DESCRIPTOR) as port:
+        channel = rpc_client.channel(f"127.0.0.1:{port}", GrpcSettings())
+        transfer = WeightTransfer(trainer_pb2_grpc.TrainerServiceStub(channel))
+        taker = VllmEngine(settings, ExternalServer(settings), transfer)
+        try:
+            await taker.load("sent", 0, versions[0].uri)
+            sender.hold(versions[1].manifest_sha256, models[1])
+            running = asyncio.create_task(taker.generate(a_long_request()))
+            await until(lambda: taker.status().running > 0)
+            by_files = metrics.WEIGHT_UPDATES.labels("files")._value.get()
+            await taker.load("sent", 1, versions[1].uri)
+            assert metrics.WEIGHT_UPDATES.labels("files")._value.get() == by_files + 1
+            assert len((await running).samples) == 16
+            group = await taker.generate(request(k=1, max_tokens=20, temperature=0.0))
+            assert group.samples[0].completion_ids.tolist() == greedy_completion(folders[1], [4, 13, 5, 15], 20)
+            assert group.samples[0].span == PolicySpan(1, 1)
+        finally:
+            await taker.close()
+            await channel.close(grace=None)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -19,20 +19,24 @@ from typing import Any
 import pytest
 import torch
 from redis.asyncio import Redis
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rlvr.core.errors import RlvrError
+from rlvr.core.errors import Conflict, RlvrError
 from rlvr.core.manifest import verify_manifest
 from rlvr.core.rpc_client import channel, rlvr_errors
 from rlvr.core.rpc_server import Health
 from rlvr.core.settings import GrpcSettings, RedisSettings, StreamSettings
 from rlvr.core.streams import Consumer, Entry, Finished, Outgoing, StreamWorker, connect, keys
+from rlvr.trainer.nccl import NcclNetwork
 from rlvr.trainer.publish import write_policy
 from rlvr.trainer.settings import TrainerSettings
 from rlvr.trainer.status import TrainerStatus
 from rlvr.trainer.tokenizer import build_tokenizer
+from rlvr.trainer.transfer import WeightSender
 from rlvr.trainer.worker import TrainerWorker
 from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc, trace_pb2, verifier_pb2
+from weight_wire import GlooNetwork
 
 K, P, STEPS = 4, 3, 7
 SUCCEEDED = coordinator_pb2.RUN_STATE_SUCCEEDED
@@ -56,6 +60,8 @@ class Loop:
     """Sequence numbers of groups with a log-probability too few."""
     stamp_back: int = 0
     """How many versions before the register's the sampler says it has sampled from."""
+    untrainable: str = ""
+    """Why the sampler says that nothing of it may be trained on."""
 
     async def call(self, method: str, request: Any) -> Any:
         """Call the coordinator until it is there to answer."""
@@ -105,7 +111,7 @@ class Loop:
         span = common_pb2.PolicySpan(min=max(0, version), max=max(0, version))
         sequence = int(prompt.group_id.rpartition("-")[2])
         dice = random.Random(sequence)
-        group = trace_pb2.SampledGroup(group_id=prompt.group_id, temperature=1.0)
+        group = trace_pb2.SampledGroup(group_id=prompt.group_id, temperature=1.0, untrainable=self.untrainable)
         group.prompt_ids = struct.pack("<3i", *(dice.randrange(6, 60) for _ in range(3)))
         told = []
         for index in range(K):
@@ -156,7 +162,7 @@ class Loop:
             await asyncio.gather(*tasks)
 
     @asynccontextmanager
-    async def training(self) -> AsyncIterator[TrainerStatus]:
+    async def training(self, weights: WeightSender | None = None) -> AsyncIterator[TrainerStatus]:
         """A trainer in this process."""
         status, stopping = TrainerStatus(), asyncio.Event()
         worker = TrainerWorker(
@@ -164,6 +170,7 @@ class Loop:
             self.redis,
             Health(),
             status,
+            weights or WeightSender(NcclNetwork(), 10.0),
             consumer="trainer-0",
             home=self.home,
             settings=TrainerSettings(threads=1, poll_s=0.1),
@@ -381,3 +388,39 @@ async def test_a_damaged_checkpoint_that_cannot_be_made_up_for_fails_the_run(loo
             failed = await loop.ended(run_id)
     assert failed.state == FAILED
     assert "BatchLost: the journal has no step 0" in failed.error
+
+
+async def test_a_group_that_its_sampler_calls_untrainable_fails_the_run_in_the_sampler_s_words(loop: Loop) -> None:
+    loop.untrainable = "engine openai: train with another"
+    async with loop.sampling("p"), loop.training():
+        done = await loop.ended(await loop.create("p"))
+    assert done.state == FAILED
+    assert "must not be trained on: engine openai: train with another" in done.error
+    assert done.step == 0
+
+
+async def test_a_trainer_offers_what_it_published_last_until_its_weights_change(loop: Loop, tmp_path: Path) -> None:
+    weights = WeightSender(GlooNetwork(tmp_path), 10.0)
+    async with loop.training(weights):
+        run_id = await loop.create("p", steps=1000)
+        async with loop.sampling("p"):
+            await loop.until(run_id, lambda status: status.step >= 2)
+        # Nothing is sampled any more, so it comes to rest.
+        now = await loop.until(run_id, lambda status: _offers(weights, status.policy.manifest_sha256))
+        _, tensors = weights.offer(now.policy.manifest_sha256, 1)
+        published = load_file(Path(now.policy.uri) / "model.safetensors")
+        assert tensors.keys() == published.keys()
+        assert all(torch.equal(tensors[name], published[name]) for name in published)
+        async with loop.sampling("p"):
+            await loop.until(run_id, lambda status: status.step > now.step)
+        assert not _offers(weights, now.policy.manifest_sha256)
+        last = await loop.until(run_id, lambda status: _offers(weights, status.policy.manifest_sha256))
+    assert not _offers(weights, last.policy.manifest_sha256)
+
+
+def _offers(weights: WeightSender, manifest_sha256: str) -> bool:
+    try:
+        weights.offer(manifest_sha256, 1)
+    except Conflict:
+        return False
+    return True

@@ -42,6 +42,7 @@ SEQUENCES_RUNNING = Gauge("rlvr_sequences_running", "Completions being decoded."
 POLICY_VERSION = Gauge("rlvr_policy_version", "Version of the policy held.", ["room"])
 POLICY_LOADS = Counter("rlvr_policy_loads_total", "Policy versions loaded.", ["result"])
 POLICY_LOAD_SECONDS = Histogram("rlvr_policy_load_seconds", "Time to load a policy version.", buckets=_FAST)
+WEIGHT_UPDATES = Counter("rlvr_weight_updates_total", "Versions given to a running vLLM server, by how.", ["way"])
 
 # Runs
 GROUPS = Counter("rlvr_groups_total", "Groups that left the loop.", ["result"])

@@ -17,10 +17,11 @@ async def build(room: Room[SamplerRoomSettings]) -> AsyncIterator[None]:
     from rlvr.sampler.follower import PolicyFollower
     from rlvr.sampler.service import SamplerService
     from rlvr.sampler.worker import PromptWorker
-    from rlvr.v1 import coordinator_pb2_grpc, sampler_pb2, sampler_pb2_grpc
+    from rlvr.v1 import coordinator_pb2_grpc, sampler_pb2, sampler_pb2_grpc, trainer_pb2_grpc
 
     settings = room.settings
-    engine = make_engine(settings.sampler)
+    trainer = rpc_client.channel(settings.peers.trainer, settings.grpc)
+    engine = make_engine(settings.sampler, trainer_pb2_grpc.TrainerServiceStub(trainer))
     coordinator = rpc_client.channel(settings.peers.coordinator, settings.grpc)
     follower = PolicyFollower(
         engine,
@@ -48,6 +49,7 @@ async def build(room: Room[SamplerRoomSettings]) -> AsyncIterator[None]:
     finally:
         await coordinator.close(grace=None)
         await engine.close()
+        await trainer.close(grace=None)
 
 
 if __name__ == "__main__":

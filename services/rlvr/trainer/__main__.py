@@ -13,14 +13,21 @@ from rlvr.trainer.settings import TrainerRoomSettings
 async def build(room: Room[TrainerRoomSettings]) -> AsyncIterator[None]:
     """Offer the status, and work."""
     from rlvr.core import rpc_client
+    from rlvr.trainer.nccl import NcclNetwork
     from rlvr.trainer.service import TrainerService
     from rlvr.trainer.status import TrainerStatus
+    from rlvr.trainer.transfer import WeightSender
     from rlvr.trainer.worker import TrainerWorker
     from rlvr.v1 import coordinator_pb2_grpc, trainer_pb2, trainer_pb2_grpc
 
     settings = room.settings
     status = TrainerStatus()
-    room.rpc.add(TrainerService(status), trainer_pb2_grpc.add_TrainerServiceServicer_to_server, trainer_pb2.DESCRIPTOR)
+    weights = WeightSender(NcclNetwork(), settings.trainer.transfer_timeout_s)
+    room.rpc.add(
+        TrainerService(status, weights),
+        trainer_pb2_grpc.add_TrainerServiceServicer_to_server,
+        trainer_pb2.DESCRIPTOR,
+    )
     room.health.parts["coordinator"] = "not reached yet"
     coordinator = rpc_client.channel(settings.peers.coordinator, settings.grpc)
     room.workers.append(
@@ -29,6 +36,7 @@ async def build(room: Room[TrainerRoomSettings]) -> AsyncIterator[None]:
             room.redis,
             room.health,
             status,
+            weights,
             consumer=room.consumer_name,
             home=settings.home,
             settings=settings.trainer,

@@ -40,6 +40,7 @@ from rlvr.trainer.publish import Published, VersionConflict, prune_versions, pub
 from rlvr.trainer.settings import TrainerSettings
 from rlvr.trainer.status import State, TrainerStatus
 from rlvr.trainer.step import Learner, StepMetrics
+from rlvr.trainer.transfer import WeightSender
 from rlvr.trainer.wire import spans, step_record
 from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc
 
@@ -61,12 +62,14 @@ class Session:
         home: Path,
         settings: TrainerSettings,
         status: TrainerStatus,
+        weights: WeightSender,
         stopping: asyncio.Event,
     ) -> None:
         self._lease = lease
         self._coordinator = coordinator
         self._settings = settings
         self._status = status
+        self._weights = weights
         self._stopping = stopping
         self._run_id = lease.run.run_id
         self._spec = from_proto(lease.run.spec)
@@ -103,6 +106,12 @@ class Session:
             Conflict, NotFound: the coordinator sees the run otherwise.
         """
         self._tell("loading")
+        try:
+            await self._train()
+        finally:
+            await asyncio.to_thread(self._weights.withdraw)
+
+    async def _train(self) -> None:
         learner, tokenizer = await self._load()
         while self._trained.step < self._spec.training.steps and not self._halted():
             self._tell("waiting")
@@ -134,6 +143,7 @@ class Session:
         learner, tokenizer = await asyncio.to_thread(
             make_learner, self._spec, device=self._settings.device, cache=self._cache
         )
+        learner.before_update = self._weights.withdraw
         metrics.PREFIXES_SHARED.set(not learner.unshared)
         if learner.unshared:
             log.warning("prompts are computed once per trace and not once per group", reason=learner.unshared)
@@ -191,6 +201,8 @@ class Session:
         """Publish the version that a step made and have it registered, however long the coordinator is away."""
         with metrics.PUBLISH_SECONDS.time():
             published = await self._publish(learner, tokenizer, record.version)
+        if learner.adapter is None:
+            self._weights.hold(published.manifest_sha256, learner.model)
         request = coordinator_pb2.CompleteStepRequest(
             run_id=self._run_id,
             trainer_id=self._lease.trainer_id,

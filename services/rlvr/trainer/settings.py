@@ -21,6 +21,9 @@ class TrainerSettings(Block):
     another number goes on correctly, but not bit for bit."""
     keep_checkpoints: int = Field(2, ge=1)
     """Checkpoints kept per run."""
+    transfer_timeout_s: float = Field(120.0, gt=0)
+    """A sampler that takes weights over NCCL has this long to receive them. An update of the weights waits for it, at
+    most so long."""
     poll_s: float = Field(1.0, gt=0)
     """Seconds between two requests for a run while there is none."""
 

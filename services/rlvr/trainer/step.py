@@ -6,7 +6,7 @@ the step *is* the one being moved, so its log-probabilities come from the only f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -118,6 +118,8 @@ class Learner:
         self.adapter = adapter
         self.recipe = recipe
         self.num_updates = 0
+        self.before_update: Callable[[], None] | None = None
+        """Called when the weights are about to change; they do when it returns."""
         self.flops = model_flops(model)
         self.unshared = why_not_shared(self.model) if recipe.shared_prefixes else "shared_prefixes is off"
         """Why every trace is computed on its own; empty when shared prefixes are computed once."""
@@ -210,6 +212,8 @@ class Learner:
                 f"gradient norm is {norm.item()} at update {self.num_updates}: "
                 "lower learning_rate, or look for absurd rewards or log-probabilities in this batch"
             )
+        if self.before_update is not None:
+            self.before_update()
         self.optimizer.step()
         self.num_updates += 1
         return norm

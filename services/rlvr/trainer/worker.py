@@ -18,6 +18,7 @@ from rlvr.trainer.lease import CALL_S, UNREACHABLE, Lease, acquire
 from rlvr.trainer.session import Session
 from rlvr.trainer.settings import TrainerSettings
 from rlvr.trainer.status import TrainerStatus
+from rlvr.trainer.transfer import WeightSender
 from rlvr.v1 import coordinator_pb2, coordinator_pb2_grpc
 
 log = get_logger("worker")
@@ -35,6 +36,7 @@ class TrainerWorker:
         redis: Redis,
         health: Health,
         status: TrainerStatus,
+        weights: WeightSender,
         *,
         consumer: str,
         home: Path,
@@ -44,6 +46,7 @@ class TrainerWorker:
         self._redis = redis
         self._health = health
         self._status = status
+        self._weights = weights
         self._consumer = consumer
         self._home = home
         self._settings = settings
@@ -86,6 +89,7 @@ class TrainerWorker:
                     home=self._home,
                     settings=self._settings,
                     status=self._status,
+                    weights=self._weights,
                     stopping=stopping,
                 )
                 log.info("run taken", step=lease.run.step)

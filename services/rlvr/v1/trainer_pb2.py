@@ -24,19 +24,29 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15rlvr/v1/trainer.proto\x12\x07rlvr.v1\" \n\x1eTrainerServiceGetStatusRequest\"\xa9\x01\n\x1fTrainerServiceGetStatusResponse\x12$\n\x05state\x18\x01 \x01(\x0e\x32\x15.rlvr.v1.TrainerState\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x03\x12\x14\n\x0cgroups_ready\x18\x05 \x01(\x05\x12\x17\n\x0fgroups_per_step\x18\x06 \x01(\x05*\xb5\x01\n\x0cTrainerState\x12\x1d\n\x19TRAINER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAINER_STATE_IDLE\x10\x01\x12\x19\n\x15TRAINER_STATE_LOADING\x10\x02\x12\x19\n\x15TRAINER_STATE_WAITING\x10\x03\x12\x1a\n\x16TRAINER_STATE_TRAINING\x10\x04\x12\x1c\n\x18TRAINER_STATE_PUBLISHING\x10\x05\x32p\n\x0eTrainerService\x12^\n\tGetStatus\x12\'.rlvr.v1.TrainerServiceGetStatusRequest\x1a(.rlvr.v1.TrainerServiceGetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15rlvr/v1/trainer.proto\x12\x07rlvr.v1\"A\n\x13OfferWeightsRequest\x12\x17\n\x0fmanifest_sha256\x18\x01 \x01(\t\x12\x11\n\treceivers\x18\x02 \x01(\x05\":\n\x0cWeightTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"Q\n\x14OfferWeightsResponse\x12\x11\n\tunique_id\x18\x01 \x01(\x0c\x12&\n\x07tensors\x18\x02 \x03(\x0b\x32\x15.rlvr.v1.WeightTensor\"\'\n\x12SendWeightsRequest\x12\x11\n\tunique_id\x18\x01 \x01(\x0c\"#\n\x13SendWeightsResponse\x12\x0c\n\x04sent\x18\x01 \x01(\x08\" \n\x1eTrainerServiceGetStatusRequest\"\xa9\x01\n\x1fTrainerServiceGetStatusResponse\x12$\n\x05state\x18\x01 \x01(\x0e\x32\x15.rlvr.v1.TrainerState\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x03\x12\x14\n\x0cgroups_ready\x18\x05 \x01(\x05\x12\x17\n\x0fgroups_per_step\x18\x06 \x01(\x05*\xb5\x01\n\x0cTrainerState\x12\x1d\n\x19TRAINER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAINER_STATE_IDLE\x10\x01\x12\x19\n\x15TRAINER_STATE_LOADING\x10\x02\x12\x19\n\x15TRAINER_STATE_WAITING\x10\x03\x12\x1a\n\x16TRAINER_STATE_TRAINING\x10\x04\x12\x1c\n\x18TRAINER_STATE_PUBLISHING\x10\x05\x32\x89\x02\n\x0eTrainerService\x12^\n\tGetStatus\x12\'.rlvr.v1.TrainerServiceGetStatusRequest\x1a(.rlvr.v1.TrainerServiceGetStatusResponse\x12K\n\x0cOfferWeights\x12\x1c.rlvr.v1.OfferWeightsRequest\x1a\x1d.rlvr.v1.OfferWeightsResponse\x12J\n\x0bSendWeights\x12\x1b.rlvr.v1.SendWeightsRequest\x1a\x1c.rlvr.v1.SendWeightsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rlvr.v1.trainer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRAINERSTATE']._serialized_start=241
-  _globals['_TRAINERSTATE']._serialized_end=422
-  _globals['_TRAINERSERVICEGETSTATUSREQUEST']._serialized_start=34
-  _globals['_TRAINERSERVICEGETSTATUSREQUEST']._serialized_end=66
-  _globals['_TRAINERSERVICEGETSTATUSRESPONSE']._serialized_start=69
-  _globals['_TRAINERSERVICEGETSTATUSRESPONSE']._serialized_end=238
-  _globals['_TRAINERSERVICE']._serialized_start=424
-  _globals['_TRAINERSERVICE']._serialized_end=536
+  _globals['_TRAINERSTATE']._serialized_start=529
+  _globals['_TRAINERSTATE']._serialized_end=710
+  _globals['_OFFERWEIGHTSREQUEST']._serialized_start=34
+  _globals['_OFFERWEIGHTSREQUEST']._serialized_end=99
+  _globals['_WEIGHTTENSOR']._serialized_start=101
+  _globals['_WEIGHTTENSOR']._serialized_end=159
+  _globals['_OFFERWEIGHTSRESPONSE']._serialized_start=161
+  _globals['_OFFERWEIGHTSRESPONSE']._serialized_end=242
+  _globals['_SENDWEIGHTSREQUEST']._serialized_start=244
+  _globals['_SENDWEIGHTSREQUEST']._serialized_end=283
+  _globals['_SENDWEIGHTSRESPONSE']._serialized_start=285
+  _globals['_SENDWEIGHTSRESPONSE']._serialized_end=320
+  _globals['_TRAINERSERVICEGETSTATUSREQUEST']._serialized_start=322
+  _globals['_TRAINERSERVICEGETSTATUSREQUEST']._serialized_end=354
+  _globals['_TRAINERSERVICEGETSTATUSRESPONSE']._serialized_start=357
+  _globals['_TRAINERSERVICEGETSTATUSRESPONSE']._serialized_end=526
+  _globals['_TRAINERSERVICE']._serialized_start=713
+  _globals['_TRAINERSERVICE']._serialized_end=978
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class TrainerServiceStub:
-    """A trainer asks the coordinator for a run and trains it; this service only tells how that goes.
+    """A trainer asks the coordinator for a run and trains it; this service tells how that goes, and gives samplers what
+    was published without the way through files, where they can take it.
     """
 
     def __init__(self, channel):
@@ -40,14 +41,43 @@ class TrainerServiceStub:
                 request_serializer=rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusRequest.SerializeToString,
                 response_deserializer=rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusResponse.FromString,
                 _registered_method=True)
+        self.OfferWeights = channel.unary_unary(
+                '/rlvr.v1.TrainerService/OfferWeights',
+                request_serializer=rlvr_dot_v1_dot_trainer__pb2.OfferWeightsRequest.SerializeToString,
+                response_deserializer=rlvr_dot_v1_dot_trainer__pb2.OfferWeightsResponse.FromString,
+                _registered_method=True)
+        self.SendWeights = channel.unary_stream(
+                '/rlvr.v1.TrainerService/SendWeights',
+                request_serializer=rlvr_dot_v1_dot_trainer__pb2.SendWeightsRequest.SerializeToString,
+                response_deserializer=rlvr_dot_v1_dot_trainer__pb2.SendWeightsResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
-    """A trainer asks the coordinator for a run and trains it; this service only tells how that goes.
+    """A trainer asks the coordinator for a run and trains it; this service tells how that goes, and gives samplers what
+    was published without the way through files, where they can take it.
     """
 
     def GetStatus(self, request, context):
         """What the trainer is doing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OfferWeights(self, request, context):
+        """For samplers: whether the weights of a published version can be had over NCCL. Refused with FAILED_PRECONDITION
+        unless they are on the trainer's GPU just as they were published.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendWeights(self, request, context):
+        """Takes an offer: joins its communicator as rank 0 and, when all have joined, broadcasts each tensor in the offer's
+        order. Refused with FAILED_PRECONDITION when the offer does not stand any more. Responds when it stands, and the
+        weights remain as they are; and again when all are sent. What is received without that second response may be of
+        two versions. All of it has RLVR_TRAINER__TRANSFER_TIMEOUT_S.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +91,16 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     request_deserializer=rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusRequest.FromString,
                     response_serializer=rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusResponse.SerializeToString,
             ),
+            'OfferWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.OfferWeights,
+                    request_deserializer=rlvr_dot_v1_dot_trainer__pb2.OfferWeightsRequest.FromString,
+                    response_serializer=rlvr_dot_v1_dot_trainer__pb2.OfferWeightsResponse.SerializeToString,
+            ),
+            'SendWeights': grpc.unary_stream_rpc_method_handler(
+                    servicer.SendWeights,
+                    request_deserializer=rlvr_dot_v1_dot_trainer__pb2.SendWeightsRequest.FromString,
+                    response_serializer=rlvr_dot_v1_dot_trainer__pb2.SendWeightsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'rlvr.v1.TrainerService', rpc_method_handlers)
@@ -70,7 +110,8 @@ def add_TrainerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TrainerService:
-    """A trainer asks the coordinator for a run and trains it; this service only tells how that goes.
+    """A trainer asks the coordinator for a run and trains it; this service tells how that goes, and gives samplers what
+    was published without the way through files, where they can take it.
     """
 
     @staticmethod
@@ -90,6 +131,60 @@ class TrainerService:
             '/rlvr.v1.TrainerService/GetStatus',
             rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusRequest.SerializeToString,
             rlvr_dot_v1_dot_trainer__pb2.TrainerServiceGetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OfferWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rlvr.v1.TrainerService/OfferWeights',
+            rlvr_dot_v1_dot_trainer__pb2.OfferWeightsRequest.SerializeToString,
+            rlvr_dot_v1_dot_trainer__pb2.OfferWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rlvr.v1.TrainerService/SendWeights',
+            rlvr_dot_v1_dot_trainer__pb2.SendWeightsRequest.SerializeToString,
+            rlvr_dot_v1_dot_trainer__pb2.SendWeightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

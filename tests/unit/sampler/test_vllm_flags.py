@@ -36,6 +36,11 @@ def test_the_defaults_on_a_gpu() -> None:
     ]
 
 
+def test_a_server_that_is_to_take_weights_from_a_trainer_is_told_so() -> None:
+    line = arguments(VllmSettings(transfer="nccl"), GPU)
+    assert json.loads(line[line.index("--weight-transfer-config") + 1]) == {"backend": "nccl"}
+
+
 def test_every_part_of_the_toolkit_reaches_the_server() -> None:
     settings = VllmSettings(
         max_model_len=4096,

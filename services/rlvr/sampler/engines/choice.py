@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from rlvr.core.process import CannotStart
 from rlvr.sampler.engine import Engine
 from rlvr.sampler.settings import SamplerSettings
+from rlvr.v1.trainer_pb2_grpc import TrainerServiceStub
 
 
-def make_engine(settings: SamplerSettings) -> Engine:
-    """The engine, holding nothing yet. Call it inside the loop that uses it.
+def make_engine(settings: SamplerSettings, trainer: TrainerServiceStub | None = None) -> Engine:
+    """The engine, holding nothing yet. Call it inside the loop that uses it. `trainer` is who may send it weights, if
+    there is one.
 
     Raises:
         CannotStart: the settings do not say where the server is, or there is no vLLM where they say.
@@ -20,7 +22,7 @@ def make_engine(settings: SamplerSettings) -> Engine:
     if settings.engine == "openai":
         return _openai(settings)
     if settings.engine == "vllm":
-        return _vllm(settings)
+        return _vllm(settings, trainer)
     from rlvr.sampler.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine(
@@ -41,12 +43,14 @@ def _openai(settings: SamplerSettings) -> Engine:
     return OpenAiEngine(settings.openai)
 
 
-def _vllm(settings: SamplerSettings) -> Engine:
+def _vllm(settings: SamplerSettings, trainer: TrainerServiceStub | None) -> Engine:
     from rlvr.sampler.engines.vllm.engine import VllmEngine
     from rlvr.sampler.engines.vllm.server import ExternalServer, OwnServer
+    from rlvr.sampler.engines.vllm.transfer import WeightTransfer
 
+    transfer = WeightTransfer(trainer) if trainer is not None and settings.vllm.transfer == "nccl" else None
     if settings.vllm.url:
-        return VllmEngine(settings.vllm, ExternalServer(settings.vllm))
+        return VllmEngine(settings.vllm, ExternalServer(settings.vllm), transfer)
     if settings.vllm.python and not Path(settings.vllm.python).is_file():
         raise CannotStart(f"RLVR_SAMPLER__VLLM__PYTHON={settings.vllm.python} is not there")
     if not settings.vllm.python and find_spec("vllm") is None:
@@ -55,4 +59,4 @@ def _vllm(settings: SamplerSettings) -> Engine:
             "it, or RLVR_SAMPLER__VLLM__URL to a running server"
         )
     server = OwnServer(settings.vllm, device=settings.device, dtype=settings.dtype, threads=settings.threads)
-    return VllmEngine(settings.vllm, server)
+    return VllmEngine(settings.vllm, server, transfer)

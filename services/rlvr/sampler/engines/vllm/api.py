@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ _PROBE_S = 10.0
 
 class ServerLost(Exception):
     """The server is gone, broken, or does not hold the weights that we gave it: what it does is unknown."""
+
+
+class ServerBroke(ServerLost):
+    """It says so itself (HTTP 5xx), so it answers."""
 
 
 class ServerRefused(Exception):
@@ -42,6 +47,16 @@ class ModelInfo:
     root: str
     """Folder that it was started with."""
     max_model_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A tensor that is to come."""
+
+    name: str
+    dtype: str
+    """As torch names it: `float32`."""
+    shape: tuple[int, ...]
 
 
 class VllmApi:
@@ -99,6 +114,43 @@ class VllmApi:
         reply = await self._call("GET", "/weight_info")
         return str(reply["weight_version"])
 
+    async def world_size(self) -> int:
+        """Ranks that hold its weights."""
+        reply = await self._call("GET", "/get_world_size")
+        return int(reply["world_size"])
+
+    async def join_transfer(self, unique_id: bytes, size: int) -> None:
+        """Let its ranks join a communicator as ranks 1 to size - 1. It decodes nothing until all have joined."""
+        info = {
+            "nccl_unique_id_b64": base64.b64encode(unique_id).decode(),
+            "rank_offset": 1,
+            "world_size": size,
+            "packed": False,
+        }
+        await self._call(
+            "POST", "/init_weight_transfer_engine", json={"init_info": info}, seconds=self._update_timeout_s
+        )
+
+    async def start_update(self) -> None:
+        """Make ready for other weights; it has none that can be used until `finish_update`."""
+        await self._call("POST", "/start_weight_update", seconds=self._update_timeout_s)
+
+    async def receive_weights(self, tensors: Sequence[TensorInfo]) -> None:
+        """Take these tensors from the communicator, in this order."""
+        info = {
+            "names": [tensor.name for tensor in tensors],
+            "dtype_names": [tensor.dtype for tensor in tensors],
+            "shapes": [tensor.shape for tensor in tensors],
+        }
+        await self._call("POST", "/update_weights", json={"update_info": info}, seconds=self._update_timeout_s)
+
+    async def finish_update(self) -> None:
+        await self._call("POST", "/finish_weight_update", seconds=self._update_timeout_s)
+
+    async def leave_transfer(self) -> None:
+        """Let its ranks leave the communicator."""
+        await self._call("POST", "/shutdown_weight_transfer_engine", seconds=self._update_timeout_s)
+
     async def load_adapter(self, name: str, folder: str) -> None:
         await self._call(
             "POST",
@@ -136,7 +188,7 @@ class VllmApi:
             # httpx says with a RuntimeError that the client was closed meanwhile.
             raise ServerLost(f"{self.url}{path}: {failure or type(failure).__name__}") from failure
         if reply.is_server_error:
-            raise ServerLost(f"{self.url}{path} answered {reply.status_code}: {_message(reply)}")
+            raise ServerBroke(f"{self.url}{path} answered {reply.status_code}: {_message(reply)}")
         if reply.is_error:
             raise ServerRefused(f"{self.url}{path} answered {reply.status_code}: {_message(reply)}")
         if "json" not in reply.headers.get("content-type", ""):

@@ -32,6 +32,7 @@ from rlvr.sampler.engines.vllm.folder import read_folder
 from rlvr.sampler.engines.vllm.link import Link, Version
 from rlvr.sampler.engines.vllm.server import Server
 from rlvr.sampler.engines.vllm.settings import VllmSettings
+from rlvr.sampler.engines.vllm.transfer import WeightTransfer
 
 log = get_logger("engine")
 
@@ -48,10 +49,10 @@ class VllmEngine:
 
     untrainable = ""
 
-    def __init__(self, settings: VllmSettings, server: Server) -> None:
+    def __init__(self, settings: VllmSettings, server: Server, transfer: WeightTransfer | None = None) -> None:
         self._settings = settings
         self._admission = Admission()
-        self._link = Link(server, self._admission, settings)
+        self._link = Link(server, self._admission, settings, transfer)
         self._loads = 0
         self._refused = ""
         self._tokens_generated = 0

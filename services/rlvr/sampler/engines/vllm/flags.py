@@ -69,6 +69,8 @@ def arguments(settings: VllmSettings, start: Start) -> list[str]:
     ]
     if settings.enforce_eager:
         switches.append("--enforce-eager")
+    if settings.transfer == "nccl":
+        flags["--weight-transfer-config"] = '{"backend": "nccl"}'
     if start.untied:
         flags["--hf-overrides"] = '{"tie_word_embeddings": false}'
     if start.lora_rank:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from rlvr.core import metrics
 from rlvr.core.errors import Conflict
 from rlvr.core.telemetry import get_logger
 from rlvr.sampler.engine import EngineFailed, PolicyLoadFailed
@@ -25,6 +27,7 @@ from rlvr.sampler.engines.vllm.folder import PolicyFolder
 from rlvr.sampler.engines.vllm.metrics import ServerMetrics
 from rlvr.sampler.engines.vllm.server import Capacity, Server, WillNotStart
 from rlvr.sampler.engines.vllm.settings import VllmSettings
+from rlvr.sampler.engines.vllm.transfer import WeightTransfer
 
 log = get_logger("vllm")
 
@@ -48,7 +51,10 @@ class Version:
 class Link:
     """Keeps a server at the version that is wanted. Belongs to one asyncio loop."""
 
-    def __init__(self, server: Server, admission: Admission, settings: VllmSettings) -> None:
+    def __init__(
+        self, server: Server, admission: Admission, settings: VllmSettings, transfer: WeightTransfer | None = None
+    ) -> None:
+        """`transfer` is asked first for each version that is swapped in; without one, files are read."""
         self.server = server
         self.wanted: Version | None = None
         """What the server holds, or is to hold once it is back."""
@@ -63,6 +69,7 @@ class Link:
         """Counts the server's starts: a complaint about an earlier one is not a new loss."""
         self._admission = admission
         self._settings = settings
+        self._transfer = transfer
         self._numbers: dict[str, int] = {}
         """Label -> version, of everything that the server was given of the wanted policy."""
         self._adapters: list[str] = []
@@ -169,7 +176,7 @@ class Link:
         self.updating = True
         self._gate.clear()
         try:
-            await self._give(new)
+            await self._give(new, self._transfer)
             self._take_over(new)
         except _TROUBLE as trouble:
             log.error("a weight update failed; the server is started again", error=str(trouble))
@@ -204,7 +211,7 @@ class Link:
         self._take_over(version)
         self._admission.resize(self.capacity.limit)
 
-    async def _give(self, new: Version) -> None:
+    async def _give(self, new: Version, transfer: WeightTransfer | None = None) -> None:
         """Put a version into a running server. Where this fails, the server's weights are unknown."""
         api = self.server.api
         if new.folder.lora_rank:
@@ -213,9 +220,19 @@ class Link:
             await api.load_adapter(new.label, new.folder.path)
             self._adapters.append(new.label)
             return
-        weights = await self.server.folder_for(new.folder)
-        await api.pause()
-        await api.reload_weights(weights)
+        async with transfer.connect(api, new.folder) if transfer else nullcontext() as incoming:
+            weights = await self.server.folder_for(new.folder) if incoming is None else ""
+            await api.pause()
+            if incoming is None:
+                await api.reload_weights(weights)
+            else:
+                await incoming.receive()
+            metrics.WEIGHT_UPDATES.labels("files" if incoming is None else "nccl").inc()
+            await self._name(new)
+
+    async def _name(self, new: Version) -> None:
+        """Let the server sample from the weights that it was given."""
+        api = self.server.api
         await api.set_label(new.label)
         await api.reset_prefix_cache(running_too=self._settings.kv_on_update == "recompute")
         await api.resume()

@@ -221,6 +221,9 @@ class ExternalServer:
             )
         if folder.lora_rank and not config["lora_config"]:
             raise WillNotStart(f"{self.api.url} takes no adapters: start it with --enable-lora")
+        transfer = config.get("weight_transfer_config") or {}
+        if self._settings.transfer == "nccl" and transfer.get("backend") != "nccl":
+            raise WillNotStart(f'{self.api.url}: start it with --weight-transfer-config {{"backend": "nccl"}}')
         self._untied = (model["hf_overrides"] or {}).get("tie_word_embeddings") is False
         if (
             str(config["device_config"]["device"]) == "cpu"

@@ -60,6 +60,9 @@ class VllmSettings(Block):
     """Groups are sent to the server while the sum of group_size * (prompt + max_tokens) stays within this; others
     wait here, in order. 0 is what the KV cache holds, so that the server never has to evict a running completion.
     More than that pays when completions end long before max_tokens."""
+    transfer: Literal["files", "nccl"] = "files"
+    """How a newer version's weights come to the server: `files` reads what was published; `nccl` takes them straight
+    from the trainer's GPU, and reads the files where that cannot be. The trainer is RLVR_PEERS__TRAINER."""
     kv_on_update: Literal["keep", "recompute"] = "keep"
     """What running completions do at a weight update: `keep` goes on with keys and values of the older weights
     (no work is lost; log-probabilities after the update are those of the new weights on the old cache), `recompute`
