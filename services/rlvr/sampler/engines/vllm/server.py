@@ -222,11 +222,13 @@ class ExternalServer:
         if folder.lora_rank and not config["lora_config"]:
             raise WillNotStart(f"{self.api.url} takes no adapters: start it with --enable-lora")
         self._untied = (model["hf_overrides"] or {}).get("tie_word_embeddings") is False
-        if (
-            str(config["device_config"]["device"]) == "cpu"
-            and is_tied(folder)
-            and not (self._untied or folder.lora_rank)
-        ):
+        on_cpu = str(config["device_config"]["device"]) == "cpu"
+        if on_cpu and scheduler["enable_chunked_prefill"]:
+            raise WillNotStart(
+                f"{self.api.url} computes on a CPU and would die of a seeded request whose prompt comes in parts: "
+                "start it with --no-enable-chunked-prefill"
+            )
+        if on_cpu and is_tied(folder) and not (self._untied or folder.lora_rank):
             raise WillNotStart(
                 f"{self.api.url} computes on a CPU and would keep the output head of its first version: start it with "
                 '--hf-overrides {"tie_word_embeddings": false} and a folder that has lm_head.weight'
