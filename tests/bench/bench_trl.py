@@ -4,7 +4,8 @@
 
 POLICY is a Hugging Face model folder (SmolLM2-135M-Instruct); PYTHON are interpreters of environments with trl, and
 with vLLM (without it the transformers engine samples). A step is 8 groups of 8 traces of at most 32 tokens, on sums of
-reasoning-gym's. The first is not counted, nor are those of ours whose groups were sampled before it ended. Groups without variance are trained on, as TRL does, and not sampled anew.
+reasoning-gym's. The first is not counted, nor are those of ours whose groups were admitted when the run began. Groups
+without variance are trained on, as TRL does, and not sampled anew.
 
 Budget: 2.5 times TRL's samples per second.
 """
