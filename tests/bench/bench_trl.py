@@ -1,6 +1,6 @@
 """The whole loop on a real model beside TRL's GRPOTrainer: the same model, problems, sampling and machine, one run.
 
-    python tests/bench/bench_trl.py POLICY --trl PYTHON [--vllm PYTHON] [--staleness 0 4] [--threads N]
+    python tests/bench/bench_trl.py POLICY --trl PYTHON [--vllm PYTHON] [--staleness 0 4]
 
 POLICY is a Hugging Face model folder (SmolLM2-135M-Instruct); PYTHON are interpreters of environments with trl, and
 with vLLM (without it the transformers engine samples). A step is 8 groups of 8 traces of at most 32 tokens, on sums of
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -100,12 +101,12 @@ def measure_rlvr(url: str, policy: Path, problems: Path, staleness: int, steps: 
     return Row(f"rlvr, S = {staleness}", seconds, tokens, f"{told}; lags {lags(counted)}")
 
 
-def settings(options: argparse.Namespace) -> dict[str, str]:
-    """The platform's."""
-    threads = str(options.threads)
+def settings(staleness: int, vllm: str | None, cores: int) -> dict[str, str]:
+    """The platform's: rooms that work in turn have all cores each, those that work at once half of them."""
+    threads = str(max(1, cores // 2) if staleness else cores)
     found = {"RLVR_SAMPLER__THREADS": threads, "RLVR_TRAINER__THREADS": threads}
-    if options.vllm:
-        found |= {"RLVR_SAMPLER__ENGINE": "vllm", "RLVR_SAMPLER__VLLM__PYTHON": options.vllm}
+    if vllm:
+        found |= {"RLVR_SAMPLER__ENGINE": "vllm", "RLVR_SAMPLER__VLLM__PYTHON": vllm}
     return found
 
 
@@ -115,12 +116,11 @@ def main() -> int:
     parser.add_argument("--trl", help="interpreter with trl")
     parser.add_argument("--vllm", help="interpreter with vLLM")
     parser.add_argument("--staleness", type=int, nargs="+", default=[0, 4])
-    parser.add_argument("--threads", type=int, default=2, help="of the sampler, of the trainer, and of TRL")
     parser.add_argument("--steps", type=int, default=6, help="that are counted")
     parser.add_argument("--trl-steps", type=int, default=3, help="that are counted")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder, policy = Path(name), options.policy.resolve()
+        folder, policy, cores = Path(name), options.policy.resolve(), len(os.sched_getaffinity(0))
         problems = folder / "problems.jsonl"
         write_problems(problems)
         rows: list[Row] = []
@@ -134,9 +134,9 @@ def main() -> int:
             print("|", " | ".join(cells), "|", flush=True)
 
         if options.trl:
-            add(measure_trl(options.trl, policy, problems, options.trl_steps, options.threads, folder))
+            add(measure_trl(options.trl, policy, problems, options.trl_steps, cores, folder))
         for staleness in options.staleness:
-            with platform(folder / f"home-{staleness}", settings(options)) as url:
+            with platform(folder / f"home-{staleness}", settings(staleness, options.vllm, cores)) as url:
                 add(measure_rlvr(url, policy, problems, staleness, options.steps))
     if not options.trl:
         return 0
