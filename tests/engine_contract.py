@@ -46,7 +46,10 @@ class Subject:
     """Nothing finishes within, for an engine that would be done at once."""
 
     async def load(self, folder: Path) -> tuple[str, int]:
-        """Load under a name of its own; the name and the version."""
+        """Load under a name of its own; the name and the version. An engine that takes no weights is waited for."""
+        if self.engine.untrainable:
+            await until(lambda: self.engine.status().state is EngineState.READY)
+            return "", -1
         policy = f"policy-{next(_loads)}"
         await self.engine.load(policy, 0, str(folder))
         return policy, 0
@@ -92,7 +95,8 @@ async def the_same_request_gives_the_same_samples_alone_and_in_a_crowd(subject: 
         subject.engine.generate(request("3-1=", seed=7)),
         subject.engine.generate(request("0", k=2, seed=2)),
     )
-    assert [s.completion_ids for s in crowd[1].samples] == [s.completion_ids for s in alone.samples]
+    drawn_alone, drawn_in_a_crowd = ([(s.text, s.completion_ids) for s in g.samples] for g in (alone, crowd[1]))
+    assert drawn_in_a_crowd == drawn_alone
 
 
 async def more_than_fits_at_once_is_all_sampled(subject: Subject) -> None:
@@ -193,6 +197,38 @@ ANY_ENGINE: list[Check] = [
     a_missing_folder_is_refused_and_the_old_version_goes_on,
     another_policy_is_taken_only_when_nothing_is_sampled,
 ]
+
+
+async def a_group_has_k_texts_and_nothing_that_could_be_trained_on(subject: Subject) -> None:
+    await subject.load(subject.v0)
+    group = await subject.engine.generate(request(k=5, max_tokens=6))
+    assert len(group.samples) == 5
+    assert not group.prompt_ids
+    for sample in group.samples:
+        assert isinstance(sample.text, str)
+        assert not sample.completion_ids and not sample.logprobs
+        assert sample.span is None
+        assert sample.finish_reason in ("stop", "length")
+
+
+async def weights_are_refused_and_it_goes_on(subject: Subject) -> None:
+    await subject.load(subject.v0)
+    with pytest.raises(PolicyLoadFailed, match="train with RLVR_SAMPLER__ENGINE"):
+        await subject.engine.load("policy", 1, str(subject.v1))
+    status = subject.engine.status()
+    assert (status.state, status.policy, status.version) == (EngineState.READY, "", -1)
+    assert (await subject.engine.generate(request())).samples
+
+
+ENGINE_WITHOUT_WEIGHTS: list[Check] = [
+    a_group_has_k_texts_and_nothing_that_could_be_trained_on,
+    weights_are_refused_and_it_goes_on,
+    the_same_request_gives_the_same_samples_alone_and_in_a_crowd,
+    more_than_fits_at_once_is_all_sampled,
+    a_cancelled_request_frees_its_place,
+    a_request_out_of_range_names_its_wrong_field,
+]
+"""Instead of the others, for one that is `untrainable`."""
 
 
 async def logprobs_are_those_of_the_weights_and_the_temperature(subject: Subject) -> None:

@@ -18,12 +18,24 @@ import pytest
 import pytest_asyncio
 
 import tiny_policies
-from engine_contract import ANY_ENGINE, ENGINE_WITH_A_MODEL, Check, Subject, a_long_request, request, until
+from engine_contract import (
+    ANY_ENGINE,
+    ENGINE_WITH_A_MODEL,
+    ENGINE_WITHOUT_WEIGHTS,
+    Check,
+    Subject,
+    a_long_request,
+    request,
+    until,
+)
 from real_models import vllm_python
+from rlvr.core.errors import InvalidRequest
 from rlvr.core.policy import PolicySpan
 from rlvr.core.settings import RedisSettings
 from rlvr.core.streams import connect, keys
 from rlvr.sampler.engine import EngineState
+from rlvr.sampler.engines.openai.engine import OpenAiEngine
+from rlvr.sampler.engines.openai.settings import OpenAiSettings
 from rlvr.sampler.engines.vllm.engine import VllmEngine
 from rlvr.sampler.engines.vllm.server import ExternalServer, OwnServer
 from rlvr.sampler.engines.vllm.settings import VllmSettings
@@ -49,8 +61,11 @@ def settings() -> VllmSettings:
         kv_cache_gb=0.1,
         enforce_eager=True,
         stop_grace_s=5,
-        # So that one start serves the test of adapters too.
-        extra_args=("--enable-lora", "--max-lora-rank", "8", "--max-loras", "2"),
+        # So that one start serves the tests of adapters and of OpenAI's routes too.
+        extra_args=(
+            *("--enable-lora", "--max-lora-rank", "8", "--max-loras", "2"),
+            *("--chat-template", "{{ messages[0]['content'] }}"),
+        ),
     )
 
 
@@ -212,6 +227,41 @@ async def test_a_policy_may_be_an_adapter_and_completions_end_under_the_one_that
         assert {sample.span for sample in (await running).samples} == {PolicySpan(0, 0)}
     finally:
         await adapters.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def outside(server: OwnServer, engine: VllmEngine, folders: list[Path], tmp_path: Path) -> AsyncIterator[Subject]:
+    """The OpenAI engine on the same server, which holds version 1."""
+    await engine.load("outside", 0, str(folders[1]))
+
+    def make() -> OpenAiEngine:
+        return OpenAiEngine(OpenAiSettings(url=f"{server.api.url}/v1", model="policy"))
+
+    subject = Subject(make(), make, folders[0], folders[1], tmp_path)
+    yield subject
+    await subject.engine.close()
+
+
+@pytest.mark.parametrize("check", ENGINE_WITHOUT_WEIGHTS, ids=lambda check: check.__name__)
+async def test_the_openai_engine_on_a_real_server(check: Check, outside: Subject) -> None:
+    await check(outside)
+
+
+async def test_a_group_of_the_openai_engine_is_what_the_server_s_weights_say(
+    outside: Subject, server: OwnServer
+) -> None:
+    before = await server.api.metrics()
+    group = await outside.engine.generate(request(k=3, max_tokens=20, temperature=0.0))
+    tokenizer = tiny_policies.build_tokenizer()
+    expected = tokenizer.decode(greedy_completion(outside.v1, [4, 13, 5, 15], 20), skip_special_tokens=True)
+    assert [sample.text for sample in group.samples] == [expected] * 3
+    sampled = await outside.engine.generate(request(k=4, max_tokens=20))
+    assert len({sample.text for sample in sampled.samples}) == 4
+    after = await server.api.metrics()
+    # One prompt for the greedy group, and four for the other's one request with n = 4.
+    assert after.prompt_tokens_computed - before.prompt_tokens_computed == 5 * 4
+    with pytest.raises(InvalidRequest, match="max_model_len=256"):
+        await outside.engine.generate(request(k=2, max_tokens=1000))
 
 
 async def test_a_facade_killed_in_the_middle_of_a_group_leaves_it_to_its_next_life(

@@ -41,6 +41,7 @@ class Room(StrEnum):
 class SamplingEngine(StrEnum):
     transformers = "transformers"
     vllm = "vllm"
+    openai = "openai"
 
 
 class Format(StrEnum):

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from rlvr.core.policy import PolicySpan, group_is_stale, max_groups_in_flight
 from rlvr.v1 import common_pb2, coordinator_pb2, trace_pb2, verifier_pb2
 
-Fate = Literal["ready", "degenerate", "stale", "unscored", "failed"]
+Fate = Literal["ready", "degenerate", "stale", "unscored", "failed", "untrainable"]
 """What is to become of a group: to be trained on, or why not. `degenerate` is dropped while replacements last."""
 
 SCORED = frozenset((verifier_pb2.OUTCOME_CORRECT, verifier_pb2.OUTCOME_PARTIAL, verifier_pb2.OUTCOME_INCORRECT))
@@ -22,6 +22,7 @@ _FATE_OF_DROP: dict[int, Fate] = {
     trace_pb2.DROP_REASON_STALE: "stale",
     trace_pb2.DROP_REASON_UNSCORED: "unscored",
     trace_pb2.DROP_REASON_FAILED: "failed",
+    trace_pb2.DROP_REASON_UNTRAINABLE: "untrainable",
 }
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}")
 _LOST_PER_P = 4
@@ -94,7 +95,7 @@ def read_verdict(payload: bytes) -> trace_pb2.VerdictEntry:
     kind = entry.WhichOneof("result")
     if kind == "drop":
         if entry.drop.reason not in _FATE_OF_DROP:
-            raise Malformed("a drop that is neither stale, unscored nor failed", entry)
+            raise Malformed("a drop that is neither stale, unscored, failed nor untrainable", entry)
     elif kind == "scored":
         _check_scored(entry)
     else:
@@ -194,11 +195,13 @@ def max_degenerate(spec: coordinator_pb2.RunSpec) -> int:
     return spec.training.max_replacements * spec.training.groups_per_step
 
 
-def why_run_fails(spec: coordinator_pb2.RunSpec, lost_in_a_row: int, detail: str) -> str:
-    """Why a run cannot go on after so many groups in a row were lost; empty when it can."""
+def why_run_fails(spec: coordinator_pb2.RunSpec, settlement: Settlement, lost_in_a_row: int) -> str:
+    """Why a run cannot go on after a group was dropped, the last of so many lost in a row; empty when it can."""
+    if settlement.fate == "untrainable":
+        return settlement.detail
     if lost_in_a_row <= _LOST_PER_P * spec.training.groups_per_step:
         return ""
-    return f"{lost_in_a_row} groups in a row could not be scored; the last one: {detail}"
+    return f"{lost_in_a_row} groups in a row could not be scored; the last one: {settlement.detail}"
 
 
 def why_training_fails(spec: coordinator_pb2.RunSpec, unusable: int) -> str:

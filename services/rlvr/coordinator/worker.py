@@ -162,7 +162,7 @@ class VerdictWorker:
         self._changes.announce()
 
     async def _follow_up(self, group: ToSettle, settled: Settled) -> None:
-        """Say what became of a group, and fail its run when nothing can be scored any more."""
+        """Say what became of a group, and fail its run when nothing can be scored or trained on any more."""
         settlement, run = group.settlement, group.run
         if settlement.members:
             metrics.GROUP_SECONDS.observe(max(0.0, time.time() - settled.admitted_at))
@@ -170,7 +170,7 @@ class VerdictWorker:
             return
         metrics.GROUPS.labels(settled.fate).inc()
         log.info("group dropped", group=group.group_id, reason=settled.fate, detail=settlement.detail)
-        if why := decide.why_run_fails(run.spec, settled.lost_in_a_row, settlement.detail):
+        if why := decide.why_run_fails(run.spec, settlement, settled.lost_in_a_row):
             log.error("run fails", run=run.run_id, why=why)
             try:
                 await self._runs.fail(run.run_id, why)

@@ -99,11 +99,13 @@ class Sample:
 
     text: str
     completion_ids: array[int]
-    """int32 [L]; ends with the end-of-sequence token when `finish_reason` is "stop"."""
+    """int32 [L]; ends with the end-of-sequence token when `finish_reason` is "stop". Empty of an untrainable engine."""
     logprobs: array[float]
-    """float32 [L]: log softmax(logits / temperature) of each token, under the weights that drew it."""
+    """float32 [L]: log softmax(logits / temperature) of each token, under the weights that drew it. Empty of an
+    untrainable engine."""
     finish_reason: FinishReason
-    span: PolicySpan
+    span: PolicySpan | None
+    """None of an untrainable engine: no version drew it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class SampledGroup:
     """The samples of one request."""
 
     prompt_ids: array[int]
-    """int32 [P]."""
+    """int32 [P]. Empty of an untrainable engine."""
     samples: tuple[Sample, ...]
     """`group_size` of them."""
 
@@ -122,7 +124,7 @@ class EngineStatus:
 
     state: EngineState
     detail: str = ""
-    """Why the state is FAILED, or why the last version was refused."""
+    """Why the state is FAILED or LOADING, or why the last version was refused."""
     policy: str = ""
     version: int = -1
     """-1 while there are no weights."""
@@ -138,6 +140,10 @@ class EngineStatus:
 
 class Engine(Protocol):
     """Holds one policy version and samples from it. All methods belong to one asyncio loop."""
+
+    untrainable: str
+    """Why nothing that it samples may be trained on, and what to do about it: its weights are not those of a policy
+    here, and it refuses to load any. Empty of engines that hold a policy's versions."""
 
     async def load(self, policy: str, version: int, folder: str) -> None:
         """Read the weights in a Hugging Face model folder and sample with them from the next token on.
@@ -158,6 +164,7 @@ class Engine(Protocol):
         Raises:
             InvalidRequest: the request is out of range, or does not fit the model's context or this engine.
             Conflict: no weights have been loaded.
+            Unavailable: what draws the samples is out of reach, or gave none, again and again.
             PolicyDiverged: the weights give no finite probabilities.
             EngineFailed: see `EngineState.FAILED`.
         """

@@ -74,9 +74,10 @@ class PolicyFollower:
         Raises:
             EngineFailed: the engine broke; the process must be restarted.
         """
-        tasks = [
-            asyncio.create_task(part) for part in (self._watch(), self._load_targets(), self._report(), stopping.wait())
-        ]
+        parts = [self._watch(), self._report(), stopping.wait()]
+        if not self._engine.untrainable:
+            parts.append(self._load_targets())
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -186,8 +187,9 @@ class PolicyFollower:
             status = self._engine.status()
             if status.state is EngineState.FAILED:
                 raise EngineFailed(status.detail)
-            out = status.state is EngineState.LOADING and self.held is not None
-            await self._health.set_part("engine", (status.detail or "loading again") if out else "")
+            # Before its first version is loaded a room is ready to load it.
+            out = status.state is EngineState.LOADING and (self.held is not None or self._engine.untrainable)
+            await self._health.set_part("engine", (status.detail or "loading") if out else "")
             metrics.SEQUENCES_RUNNING.set(status.running)
             for name, counter in counters.items():
                 total = getattr(status, name)

@@ -44,7 +44,10 @@ class SamplerService(sampler_pb2_grpc.SamplerServiceServicer):
                 task.cancel()
         temperature = request.sampling.temperature
         return sampler_pb2.GenerateResponse(
-            groups=[from_sampled(str(index), group, temperature) for index, group in enumerate(groups)]
+            groups=[
+                from_sampled(str(index), group, temperature, self._engine.untrainable)
+                for index, group in enumerate(groups)
+            ]
         )
 
     async def LoadPolicy(

@@ -8,15 +8,18 @@ from typing import Literal
 from pydantic import Field
 
 from rlvr.core.settings import Block, CoreSettings
+from rlvr.sampler.engines.openai.settings import OpenAiSettings
 from rlvr.sampler.engines.vllm.settings import VllmSettings
 
 
 class SamplerSettings(Block):
     policy: str = ""
     """The policy to serve; empty follows the oldest running run, whichever that is."""
-    engine: Literal["transformers", "vllm"] = "transformers"
-    """What draws the samples: `transformers` runs in this process, on a CPU too; `vllm` is a vLLM server beside it."""
+    engine: Literal["transformers", "vllm", "openai"] = "transformers"
+    """What draws the samples: `transformers` runs in this process, on a CPU too; `vllm` is a vLLM server beside it;
+    `openai` is any server with OpenAI's routes, and for evaluation only: a run that it is to sample for fails."""
     vllm: VllmSettings = VllmSettings()
+    openai: OpenAiSettings = OpenAiSettings()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; `auto` is CUDA when there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

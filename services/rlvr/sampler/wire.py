@@ -32,8 +32,10 @@ def to_request(
     )
 
 
-def from_sampled(group_id: str, group: SampledGroup, temperature: float) -> trace_pb2.SampledGroup:
-    """The claim check of a group: trace i is `<group_id>/<i>`."""
+def from_sampled(
+    group_id: str, group: SampledGroup, temperature: float, untrainable: str = ""
+) -> trace_pb2.SampledGroup:
+    """The claim check of a group: trace i is `<group_id>/<i>`. `untrainable` is what the engine says of itself."""
     return trace_pb2.SampledGroup(
         group_id=group_id,
         prompt_ids=_packed(group.prompt_ids),
@@ -44,12 +46,13 @@ def from_sampled(group_id: str, group: SampledGroup, temperature: float) -> trac
                 completion_ids=_packed(sample.completion_ids),
                 logprobs=_packed(sample.logprobs),
                 finish_reason=sample.finish_reason,
-                span=common_pb2.PolicySpan(min=sample.span.min, max=sample.span.max),
+                span=None if sample.span is None else common_pb2.PolicySpan(min=sample.span.min, max=sample.span.max),
             )
             for index, sample in enumerate(group.samples)
         ],
         # Greedy log-probabilities are those at temperature 1.
         temperature=temperature or 1.0,
+        untrainable=untrainable,
     )
 
 

@@ -1,7 +1,8 @@
 """The stream side of the sampler room: prompts of the followed policy in, traces out.
 
 A group is born only from weights at least as new as the register said at its admission, and a sampler that has just
-started takes no prompt before it holds what the register names.
+started takes no prompt before it holds what the register names. An engine that no run may be trained with samples no
+prompt at all: the run is told, and fails.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 
 from rlvr.core import metrics
-from rlvr.core.errors import InvalidRequest, RlvrError
+from rlvr.core.errors import InvalidRequest
 from rlvr.core.settings import StreamSettings
 from rlvr.core.streams import Consumer, Entry, Finished, NotNow, Outgoing, StreamWorker, keys
 from rlvr.core.telemetry import get_logger, log_context
@@ -60,14 +61,20 @@ class PromptWorker:
         stop = asyncio.create_task(stopping.wait())
         try:
             while not stopping.is_set():
-                ready = asyncio.create_task(self._follower.until(lambda: self._follower.up_to_date))
+                ready = asyncio.create_task(self._follower.until(self._may_begin))
                 await asyncio.wait([stop, ready], return_when=asyncio.FIRST_COMPLETED)
                 ready.cancel()
                 target = self._follower.target
-                if not stopping.is_set() and target is not None and self._follower.serves(target.run_id):
+                if not stopping.is_set() and target is not None and self._may_read(target.run_id):
                     await self._sample_policy(target.version.policy, stop)
         finally:
             stop.cancel()
+
+    def _may_begin(self) -> bool:
+        return self._follower.up_to_date or (bool(self._engine.untrainable) and self._follower.target is not None)
+
+    def _may_read(self, run_id: str) -> bool:
+        return bool(self._engine.untrainable) or self._follower.serves(run_id)
 
     async def _sample_policy(self, policy: str, stop: asyncio.Task[Any]) -> None:
         """Serve a policy's prompts until it is time to stop or another policy is wanted."""
@@ -109,6 +116,8 @@ class PromptWorker:
     async def _handle(self, entry: Entry) -> Finished | None:
         prompt = trace_pb2.PromptEntry.FromString(entry.payload)
         with log_context(run=prompt.run_id, group=prompt.group_id):
+            if self._engine.untrainable:
+                return await self._refused(entry, prompt)
             if not await self._wanted_at_version(prompt):
                 return None
             request = to_request(prompt.problem.prompt, prompt.group_size, prompt.sampling)
@@ -119,7 +128,7 @@ class PromptWorker:
             except (InvalidRequest, PolicyDiverged) as failure:
                 # The same prompt fails the same way every time.
                 log.warning("a prompt cannot be sampled", error=failure.detail)
-                return _dropped(entry, prompt, failure)
+                return _dropped(entry, prompt, trace_pb2.DROP_REASON_FAILED, failure.detail)
             except EngineFailed as failure:
                 raise NotNow(failure.detail) from failure
             finally:
@@ -136,6 +145,14 @@ class PromptWorker:
                 for trace in sampled.traces
             ]
             return Finished(keys.sampled(prompt.group_id), sampled.SerializeToString(), outgoing)
+
+    async def _refused(self, entry: Entry, prompt: trace_pb2.PromptEntry) -> Finished | None:
+        """Nothing, if the group is not wanted any more; else the group's loss, at which its run fails."""
+        if not await self._is_wanted(prompt):
+            return None
+        detail = f"sampler {self._name!r}: {self._engine.untrainable}"
+        log.error("a run to be trained came to a sampler that it cannot be trained with", detail=detail)
+        return _dropped(entry, prompt, trace_pb2.DROP_REASON_UNTRAINABLE, detail)
 
     async def _wanted_at_version(self, prompt: trace_pb2.PromptEntry) -> bool:
         """Wait for the version that the group was admitted at. False when its run does not want it any more.
@@ -178,10 +195,10 @@ def _trace_entry(prompt: trace_pb2.PromptEntry, trace: trace_pb2.SampledTrace) -
     )
 
 
-def _dropped(entry: Entry, prompt: trace_pb2.PromptEntry, failure: RlvrError) -> Finished:
+def _dropped(entry: Entry, prompt: trace_pb2.PromptEntry, reason: trace_pb2.DropReason, detail: str) -> Finished:
     """The group is lost and says why; its claim check holds no traces."""
     nothing = trace_pb2.SampledGroup(group_id=prompt.group_id).SerializeToString()
-    return Finished(keys.sampled(prompt.group_id), nothing, [_drop(entry, prompt, failure.detail)])
+    return Finished(keys.sampled(prompt.group_id), nothing, [_drop(entry, prompt, reason, detail)])
 
 
 def _bury(entry: Entry, failure: str) -> Sequence[Outgoing]:
@@ -190,13 +207,13 @@ def _bury(entry: Entry, failure: str) -> Sequence[Outgoing]:
         prompt = trace_pb2.PromptEntry.FromString(entry.payload)
     except DecodeError:
         return []
-    return [_drop(entry, prompt, failure)]
+    return [_drop(entry, prompt, trace_pb2.DROP_REASON_FAILED, failure)]
 
 
-def _drop(entry: Entry, prompt: trace_pb2.PromptEntry, detail: str) -> Outgoing:
+def _drop(entry: Entry, prompt: trace_pb2.PromptEntry, reason: trace_pb2.DropReason, detail: str) -> Outgoing:
     message = trace_pb2.VerdictEntry(
         run_id=prompt.run_id,
         group_id=prompt.group_id,
-        drop=trace_pb2.GroupDrop(reason=trace_pb2.DROP_REASON_FAILED, detail=detail),
+        drop=trace_pb2.GroupDrop(reason=reason, detail=detail),
     )
     return Outgoing.of(keys.VERDICTS, message, entry.traceparent)

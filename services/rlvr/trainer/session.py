@@ -97,7 +97,7 @@ class Session:
         """Train until the run ends, the lease is lost, or the room stops.
 
         Raises:
-            BatchLost, PolicyUnusable, CheckpointMismatch, NonFiniteGradient: the run cannot go on.
+            BatchLost, PolicyUnusable, CheckpointMismatch, NonFiniteGradient, Untrainable: the run cannot go on.
             OSError: nor can it, the disk is full or cannot be written.
             Unavailable, DeadlineExceeded, RedisError: try again later.
             Conflict, NotFound: the coordinator sees the run otherwise.

@@ -20,6 +20,10 @@ class GroupUnusable(Exception):
     """What was kept of a group does not fit together; it is dropped, for a reason that names the field."""
 
 
+class Untrainable(Exception):
+    """A sampler says of a group that it must not be trained on; so it will say of the run's other groups."""
+
+
 def to_recipe(spec: RunSpec) -> Recipe:
     """A run's settings as the learner takes them."""
     training = spec.training
@@ -58,7 +62,10 @@ def to_traces(group: trace_pb2.GroupEntry, sampled: trace_pb2.SampledGroup, *, t
     Raises:
         GroupUnusable: a trace lacks its sample, token ids or log-probabilities cannot be read or do not fit together,
             or they were taken at another temperature than the run's.
+        Untrainable: it was not drawn from a version of the policy.
     """
+    if sampled.untrainable:
+        raise Untrainable(f"group {group.group_id} must not be trained on: {sampled.untrainable}")
     if sampled.temperature != temperature:
         raise GroupUnusable(
             f"group {group.group_id}: log-probabilities at temperature {sampled.temperature}, the run has {temperature}"

@@ -26,33 +26,33 @@ from rlvr.v1 import common_pb2 as rlvr_dot_v1_dot_common__pb2
 from rlvr.v1 import verifier_pb2 as rlvr_dot_v1_dot_verifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13rlvr/v1/trace.proto\x12\x07rlvr.v1\x1a\x14rlvr/v1/common.proto\x1a\x16rlvr/v1/verifier.proto\"\xcd\x01\n\x0bPromptEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12\x13\n\x0bmin_version\x18\x04 \x01(\x03\x12\x15\n\rmax_staleness\x18\x05 \x01(\x05\x12!\n\x07problem\x18\x06 \x01(\x0b\x32\x10.rlvr.v1.Problem\x12\x12\n\ngroup_size\x18\x07 \x01(\x05\x12)\n\x08sampling\x18\x08 \x01(\x0b\x32\x17.rlvr.v1.SamplingParams\"\x98\x01\n\x0cSampledTrace\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x12\n\ncompletion\x18\x02 \x01(\t\x12\x16\n\x0e\x63ompletion_ids\x18\x03 \x01(\x0c\x12\x10\n\x08logprobs\x18\x04 \x01(\x0c\x12\x15\n\rfinish_reason\x18\x05 \x01(\t\x12!\n\x04span\x18\x06 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\"\x88\x01\n\x0cSampledGroup\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x12\n\nprompt_ids\x18\x02 \x01(\x0c\x12%\n\x06traces\x18\x03 \x03(\x0b\x32\x15.rlvr.v1.SampledTrace\x12\x13\n\x0btemperature\x18\x04 \x01(\x01\x12\x16\n\x0esample_seconds\x18\x05 \x01(\x01\"\xc3\x01\n\nTraceEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x10\n\x08trace_id\x18\x03 \x01(\t\x12\x0e\n\x06policy\x18\x04 \x01(\t\x12!\n\x04span\x18\x05 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12\x15\n\rmax_staleness\x18\x06 \x01(\x05\x12\x10\n\x08verifier\x18\x07 \x01(\t\x12\x11\n\tspec_json\x18\x08 \x01(\t\x12\x12\n\ncompletion\x18\t \x01(\t\"\x86\x01\n\x0cVerdictEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12&\n\x06scored\x18\x03 \x01(\x0b\x32\x14.rlvr.v1.ScoredTraceH\x00\x12\"\n\x04\x64rop\x18\x04 \x01(\x0b\x32\x12.rlvr.v1.GroupDropH\x00\x42\x08\n\x06result\"S\n\x0bScoredTrace\x12!\n\x04span\x18\x01 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12!\n\x07verdict\x18\x02 \x01(\x0b\x32\x10.rlvr.v1.Verdict\"@\n\tGroupDrop\x12#\n\x06reason\x18\x01 \x01(\x0e\x32\x13.rlvr.v1.DropReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\x9d\x01\n\x0bGroupMember\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12!\n\x04span\x18\x02 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12!\n\x07outcome\x18\x03 \x01(\x0e\x32\x10.rlvr.v1.Outcome\x12\x13\n\x06reward\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\x0everify_seconds\x18\x05 \x01(\x01\x42\t\n\x07_reward\"i\n\nGroupEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12%\n\x07members\x18\x03 \x03(\x0b\x32\x14.rlvr.v1.GroupMember\x12\x12\n\ndegenerate\x18\x04 \x01(\x08\"a\n\tDeadEntry\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x12\n\ndeliveries\x18\x04 \x01(\x05\x12\r\n\x05\x65rror\x18\x05 \x01(\t*\x8e\x01\n\nDropReason\x12\x1b\n\x17\x44ROP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44ROP_REASON_STALE\x10\x01\x12\x1a\n\x16\x44ROP_REASON_DEGENERATE\x10\x02\x12\x18\n\x14\x44ROP_REASON_UNSCORED\x10\x03\x12\x16\n\x12\x44ROP_REASON_FAILED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13rlvr/v1/trace.proto\x12\x07rlvr.v1\x1a\x14rlvr/v1/common.proto\x1a\x16rlvr/v1/verifier.proto\"\xcd\x01\n\x0bPromptEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12\x13\n\x0bmin_version\x18\x04 \x01(\x03\x12\x15\n\rmax_staleness\x18\x05 \x01(\x05\x12!\n\x07problem\x18\x06 \x01(\x0b\x32\x10.rlvr.v1.Problem\x12\x12\n\ngroup_size\x18\x07 \x01(\x05\x12)\n\x08sampling\x18\x08 \x01(\x0b\x32\x17.rlvr.v1.SamplingParams\"\x98\x01\n\x0cSampledTrace\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x12\n\ncompletion\x18\x02 \x01(\t\x12\x16\n\x0e\x63ompletion_ids\x18\x03 \x01(\x0c\x12\x10\n\x08logprobs\x18\x04 \x01(\x0c\x12\x15\n\rfinish_reason\x18\x05 \x01(\t\x12!\n\x04span\x18\x06 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\"\x9d\x01\n\x0cSampledGroup\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x12\n\nprompt_ids\x18\x02 \x01(\x0c\x12%\n\x06traces\x18\x03 \x03(\x0b\x32\x15.rlvr.v1.SampledTrace\x12\x13\n\x0btemperature\x18\x04 \x01(\x01\x12\x16\n\x0esample_seconds\x18\x05 \x01(\x01\x12\x13\n\x0buntrainable\x18\x06 \x01(\t\"\xc3\x01\n\nTraceEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x10\n\x08trace_id\x18\x03 \x01(\t\x12\x0e\n\x06policy\x18\x04 \x01(\t\x12!\n\x04span\x18\x05 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12\x15\n\rmax_staleness\x18\x06 \x01(\x05\x12\x10\n\x08verifier\x18\x07 \x01(\t\x12\x11\n\tspec_json\x18\x08 \x01(\t\x12\x12\n\ncompletion\x18\t \x01(\t\"\x86\x01\n\x0cVerdictEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12&\n\x06scored\x18\x03 \x01(\x0b\x32\x14.rlvr.v1.ScoredTraceH\x00\x12\"\n\x04\x64rop\x18\x04 \x01(\x0b\x32\x12.rlvr.v1.GroupDropH\x00\x42\x08\n\x06result\"S\n\x0bScoredTrace\x12!\n\x04span\x18\x01 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12!\n\x07verdict\x18\x02 \x01(\x0b\x32\x10.rlvr.v1.Verdict\"@\n\tGroupDrop\x12#\n\x06reason\x18\x01 \x01(\x0e\x32\x13.rlvr.v1.DropReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\x9d\x01\n\x0bGroupMember\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12!\n\x04span\x18\x02 \x01(\x0b\x32\x13.rlvr.v1.PolicySpan\x12!\n\x07outcome\x18\x03 \x01(\x0e\x32\x10.rlvr.v1.Outcome\x12\x13\n\x06reward\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\x0everify_seconds\x18\x05 \x01(\x01\x42\t\n\x07_reward\"i\n\nGroupEntry\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12%\n\x07members\x18\x03 \x03(\x0b\x32\x14.rlvr.v1.GroupMember\x12\x12\n\ndegenerate\x18\x04 \x01(\x08\"a\n\tDeadEntry\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x12\n\ndeliveries\x18\x04 \x01(\x05\x12\r\n\x05\x65rror\x18\x05 \x01(\t*\xab\x01\n\nDropReason\x12\x1b\n\x17\x44ROP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44ROP_REASON_STALE\x10\x01\x12\x1a\n\x16\x44ROP_REASON_DEGENERATE\x10\x02\x12\x18\n\x14\x44ROP_REASON_UNSCORED\x10\x03\x12\x16\n\x12\x44ROP_REASON_FAILED\x10\x04\x12\x1b\n\x17\x44ROP_REASON_UNTRAINABLE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rlvr.v1.trace_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DROPREASON']._serialized_start=1433
-  _globals['_DROPREASON']._serialized_end=1575
+  _globals['_DROPREASON']._serialized_start=1454
+  _globals['_DROPREASON']._serialized_end=1625
   _globals['_PROMPTENTRY']._serialized_start=79
   _globals['_PROMPTENTRY']._serialized_end=284
   _globals['_SAMPLEDTRACE']._serialized_start=287
   _globals['_SAMPLEDTRACE']._serialized_end=439
   _globals['_SAMPLEDGROUP']._serialized_start=442
-  _globals['_SAMPLEDGROUP']._serialized_end=578
-  _globals['_TRACEENTRY']._serialized_start=581
-  _globals['_TRACEENTRY']._serialized_end=776
-  _globals['_VERDICTENTRY']._serialized_start=779
-  _globals['_VERDICTENTRY']._serialized_end=913
-  _globals['_SCOREDTRACE']._serialized_start=915
-  _globals['_SCOREDTRACE']._serialized_end=998
-  _globals['_GROUPDROP']._serialized_start=1000
-  _globals['_GROUPDROP']._serialized_end=1064
-  _globals['_GROUPMEMBER']._serialized_start=1067
-  _globals['_GROUPMEMBER']._serialized_end=1224
-  _globals['_GROUPENTRY']._serialized_start=1226
-  _globals['_GROUPENTRY']._serialized_end=1331
-  _globals['_DEADENTRY']._serialized_start=1333
-  _globals['_DEADENTRY']._serialized_end=1430
+  _globals['_SAMPLEDGROUP']._serialized_end=599
+  _globals['_TRACEENTRY']._serialized_start=602
+  _globals['_TRACEENTRY']._serialized_end=797
+  _globals['_VERDICTENTRY']._serialized_start=800
+  _globals['_VERDICTENTRY']._serialized_end=934
+  _globals['_SCOREDTRACE']._serialized_start=936
+  _globals['_SCOREDTRACE']._serialized_end=1019
+  _globals['_GROUPDROP']._serialized_start=1021
+  _globals['_GROUPDROP']._serialized_end=1085
+  _globals['_GROUPMEMBER']._serialized_start=1088
+  _globals['_GROUPMEMBER']._serialized_end=1245
+  _globals['_GROUPENTRY']._serialized_start=1247
+  _globals['_GROUPENTRY']._serialized_end=1352
+  _globals['_DEADENTRY']._serialized_start=1354
+  _globals['_DEADENTRY']._serialized_end=1451
 # @@protoc_insertion_point(module_scope)

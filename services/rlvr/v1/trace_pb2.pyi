@@ -16,11 +16,13 @@ class DropReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DROP_REASON_DEGENERATE: _ClassVar[DropReason]
     DROP_REASON_UNSCORED: _ClassVar[DropReason]
     DROP_REASON_FAILED: _ClassVar[DropReason]
+    DROP_REASON_UNTRAINABLE: _ClassVar[DropReason]
 DROP_REASON_UNSPECIFIED: DropReason
 DROP_REASON_STALE: DropReason
 DROP_REASON_DEGENERATE: DropReason
 DROP_REASON_UNSCORED: DropReason
 DROP_REASON_FAILED: DropReason
+DROP_REASON_UNTRAINABLE: DropReason
 
 class PromptEntry(_message.Message):
     __slots__ = ("run_id", "group_id", "policy", "min_version", "max_staleness", "problem", "group_size", "sampling")
@@ -59,18 +61,20 @@ class SampledTrace(_message.Message):
     def __init__(self, trace_id: _Optional[str] = ..., completion: _Optional[str] = ..., completion_ids: _Optional[bytes] = ..., logprobs: _Optional[bytes] = ..., finish_reason: _Optional[str] = ..., span: _Optional[_Union[_common_pb2.PolicySpan, _Mapping]] = ...) -> None: ...
 
 class SampledGroup(_message.Message):
-    __slots__ = ("group_id", "prompt_ids", "traces", "temperature", "sample_seconds")
+    __slots__ = ("group_id", "prompt_ids", "traces", "temperature", "sample_seconds", "untrainable")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_IDS_FIELD_NUMBER: _ClassVar[int]
     TRACES_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UNTRAINABLE_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     prompt_ids: bytes
     traces: _containers.RepeatedCompositeFieldContainer[SampledTrace]
     temperature: float
     sample_seconds: float
-    def __init__(self, group_id: _Optional[str] = ..., prompt_ids: _Optional[bytes] = ..., traces: _Optional[_Iterable[_Union[SampledTrace, _Mapping]]] = ..., temperature: _Optional[float] = ..., sample_seconds: _Optional[float] = ...) -> None: ...
+    untrainable: str
+    def __init__(self, group_id: _Optional[str] = ..., prompt_ids: _Optional[bytes] = ..., traces: _Optional[_Iterable[_Union[SampledTrace, _Mapping]]] = ..., temperature: _Optional[float] = ..., sample_seconds: _Optional[float] = ..., untrainable: _Optional[str] = ...) -> None: ...
 
 class TraceEntry(_message.Message):
     __slots__ = ("run_id", "group_id", "trace_id", "policy", "span", "max_staleness", "verifier", "spec_json", "completion")

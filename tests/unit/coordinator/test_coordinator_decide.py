@@ -143,6 +143,12 @@ def test_what_is_no_verdict_entry_is_refused(payload: bytes) -> None:
 
 
 def test_a_run_fails_when_more_than_four_batches_in_a_row_are_lost() -> None:
-    assert decide.why_run_fails(spec(p=2), 8, "x") == ""
-    assert "9 groups in a row" in decide.why_run_fails(spec(p=2), 9, "bad gold")
-    assert "bad gold" in decide.why_run_fails(spec(p=2), 9, "bad gold")
+    unscored = decide.Settlement("unscored", "bad gold")
+    assert decide.why_run_fails(spec(p=2), unscored, 8) == ""
+    assert "9 groups in a row" in decide.why_run_fails(spec(p=2), unscored, 9)
+    assert "bad gold" in decide.why_run_fails(spec(p=2), unscored, 9)
+
+
+def test_a_run_fails_at_the_first_group_whose_sampler_it_cannot_be_trained_with() -> None:
+    drop = trace_pb2.GroupDrop(reason="DROP_REASON_UNTRAINABLE", detail="no weights")
+    assert decide.why_run_fails(spec(p=2), decide.settle_drop(drop), 0) == "no weights"

@@ -315,6 +315,21 @@ async def test_a_run_in_which_nothing_can_be_scored_fails_with_the_verifiers_wor
     assert dict(status.groups_dropped) == {"unscored": 9, "stopped": 3}
 
 
+async def test_a_run_that_meets_a_sampler_which_it_cannot_be_trained_with_fails_at_once_and_can_be_resumed(
+    parts: Parts, run_spec: Spec
+) -> None:
+    run_id = await parts.start(run_spec())
+    drop = trace_pb2.GroupDrop(reason="DROP_REASON_UNTRAINABLE", detail="engine openai: set RLVR_SAMPLER__ENGINE")
+    groups = await parts.open_groups(run_id)
+    await parts.tell(*(trace_pb2.VerdictEntry(run_id=run_id, group_id=group, drop=drop) for group in groups[:2]))
+    status = await parts.runs.status(run_id)
+    assert status.state == coordinator_pb2.RUN_STATE_FAILED
+    assert status.error == "engine openai: set RLVR_SAMPLER__ENGINE"
+    assert dict(status.groups_dropped) == {"untrainable": 2, "stopped": 2}
+    await parts.runs.resume(run_id)
+    assert (await parts.runs.record(run_id)).state == "pending"
+
+
 async def test_one_scored_group_starts_the_count_of_lost_ones_again(parts: Parts, run_spec: Spec) -> None:
     run_id = await parts.start(run_spec(max_staleness=8))
     for i in range(16):

@@ -304,6 +304,28 @@ async def test_generate_gives_up_at_its_deadline_and_frees_its_places(room: Room
     await until(lambda: room.engine.status().running == 0)
 
 
+async def test_a_sampler_that_no_run_can_be_trained_with_says_so_samples_nothing_and_answers_who_asks(
+    redis: Redis, v0: PolicyVersion, tmp_path: Path
+) -> None:
+    engine = FakeEngine(untrainable="train with another engine")
+    await engine.load("outside", 0, v0.uri)
+    async with running_room(engine, redis, tmp_path / "cache") as room:
+        await redis.hset(keys.run("run-0"), "state", "stopped")
+        await room.admit("run-0-0", run_id="run-0")
+        await room.admit("run-1-0")
+        await room.register.say(v0)
+        await until(lambda: _async_len(room.verdicts, 1))
+        await until(lambda: _async_zero(room.backlog))
+        [verdict] = await room.verdicts()
+        assert (verdict.group_id, verdict.drop.reason) == ("run-1-0", trace_pb2.DROP_REASON_UNTRAINABLE)
+        assert verdict.drop.detail == "sampler 'sampler-1': train with another engine"
+        assert not await room.traces()
+        assert not engine.requests
+        response = await room.stub.Generate(_generate("a", "b"), timeout=10)
+        assert [group.untrainable for group in response.groups] == ["train with another engine"] * 2
+        assert len(engine.loads) == 1
+
+
 async def test_generate_without_weights_is_refused(room: RoomUnderTest) -> None:
     with pytest.raises(Conflict, match="no policy has been loaded"), rlvr_errors():
         await room.stub.Generate(_generate("a"), timeout=10)

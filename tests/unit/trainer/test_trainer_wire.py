@@ -7,7 +7,7 @@ import pytest
 from rlvr.core.run_spec import parse
 from rlvr.trainer.accounting import SamplingCost
 from rlvr.trainer.step import StepMetrics
-from rlvr.trainer.wire import GroupUnusable, step_record, to_recipe, to_traces
+from rlvr.trainer.wire import GroupUnusable, Untrainable, step_record, to_recipe, to_traces
 from rlvr.v1 import common_pb2, trace_pb2
 
 
@@ -51,6 +51,14 @@ def test_log_probabilities_of_another_temperature_are_refused(
 ) -> None:
     with pytest.raises(GroupUnusable, match=r"temperature 0\.5, the run has 1\.0"):
         to_traces(group, sampled, temperature=1.0)
+
+
+def test_what_a_sampler_says_must_not_be_trained_on_is_refused_in_its_words(
+    group: trace_pb2.GroupEntry, sampled: trace_pb2.SampledGroup
+) -> None:
+    sampled.untrainable = "engine openai: train with another"
+    with pytest.raises(Untrainable, match="group r-3 must not be trained on: engine openai: train with another"):
+        to_traces(group, sampled, temperature=0.5)
 
 
 def test_what_does_not_fit_is_named(group: trace_pb2.GroupEntry, sampled: trace_pb2.SampledGroup) -> None:

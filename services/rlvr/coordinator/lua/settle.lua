@@ -18,7 +18,7 @@ end
 local lost = 0
 if fate == 'unscored' or fate == 'failed' then
   lost = redis.call('HINCRBY', KEYS[3], 'lost_in_a_row', 1)
-elseif fate ~= 'stale' then
+elseif fate ~= 'stale' and fate ~= 'untrainable' then
   redis.call('HSET', KEYS[3], 'lost_in_a_row', '0')
 end
 if fate == 'ready' then

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rlvr.core.process import CannotStart
 from rlvr.sampler.engine import Engine
@@ -14,8 +15,10 @@ def make_engine(settings: SamplerSettings) -> Engine:
     """The engine, holding nothing yet. Call it inside the loop that uses it.
 
     Raises:
-        CannotStart: there is no vLLM where the settings say.
+        CannotStart: the settings do not say where the server is, or there is no vLLM where they say.
     """
+    if settings.engine == "openai":
+        return _openai(settings)
     if settings.engine == "vllm":
         return _vllm(settings)
     from rlvr.sampler.engines.transformers.engine import TransformersEngine
@@ -23,6 +26,19 @@ def make_engine(settings: SamplerSettings) -> Engine:
     return TransformersEngine(
         **settings.model_dump(include={"device", "dtype", "threads", "max_rows", "max_cells", "prefill_tokens"})
     )
+
+
+def _openai(settings: SamplerSettings) -> Engine:
+    from rlvr.sampler.engines.openai.engine import OpenAiEngine
+
+    url = urlsplit(settings.openai.url)
+    if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc:
+        # Not shown: it may have a password in it.
+        raise CannotStart(
+            "RLVR_SAMPLER__OPENAI__URL is not a server's base URL: set it to one such as http://127.0.0.1:8000/v1, and "
+            "what the server asks for to RLVR_SAMPLER__OPENAI__API_KEY"
+        )
+    return OpenAiEngine(settings.openai)
 
 
 def _vllm(settings: SamplerSettings) -> Engine:

@@ -31,8 +31,9 @@ def count_samples(request: GroupRequest, index: int) -> str:
 class FakeEngine:
     """An `Engine` whose tokens are characters, drawn with log-probability 0."""
 
-    def __init__(self, reply: Reply = count_samples) -> None:
+    def __init__(self, reply: Reply = count_samples, *, untrainable: str = "") -> None:
         self.reply = reply
+        self.untrainable = untrainable
         self.loads: list[tuple[str, int, str]] = []
         """What was loaded: (policy, version, folder)."""
         self.requests: list[GroupRequest] = []

@@ -33,6 +33,8 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 class TransformersEngine:
     """An `Engine` on a Hugging Face causal language model. Make it inside the loop that uses it."""
 
+    untrainable = ""
+
     def __init__(
         self,
         *,

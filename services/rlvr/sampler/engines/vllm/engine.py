@@ -46,6 +46,8 @@ _MIN_TEMPERATURE = 0.01
 class VllmEngine:
     """An `Engine` on a vLLM server. Make it inside the loop that uses it."""
 
+    untrainable = ""
+
     def __init__(self, settings: VllmSettings, server: Server) -> None:
         self._settings = settings
         self._admission = Admission()
