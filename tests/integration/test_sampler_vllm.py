@@ -28,6 +28,7 @@ from engine_contract import (
     request,
     until,
 )
+from real_models import vllm_python
 from rlvr.core import metrics, rpc_client
 from rlvr.core.errors import InvalidRequest
 from rlvr.core.policy import PolicySpan
@@ -56,7 +57,6 @@ from rlvr.v1 import (
 )
 from rooms import RoomProcess
 from sampler_rooms import RegisterServicer, RoomUnderTest, running_room, serve
-from vllm_venv import find_python
 from weight_wire import GlooNetwork
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400), pytest.mark.slow]
@@ -67,13 +67,11 @@ SHAPE = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
 
 @pytest.fixture(scope="module")
 def settings() -> VllmSettings:
-    python = find_python()
-    if python is None:
-        pytest.skip("there is no vLLM here: install it with `.ci/vllm`, or name its environment in RLVR_TEST_VLLM")
     return VllmSettings(
-        python=str(python),
+        python=str(vllm_python()),
         max_num_seqs=16,
         max_running_tokens=2048,
+        max_num_batched_tokens=256,
         block_size=32,
         kv_cache_gb=0.1,
         enforce_eager=True,
@@ -173,6 +171,16 @@ async def test_a_groups_prompt_is_computed_once(subject: Subject, server: OwnSer
     assert after.prompt_tokens_cached - before.prompt_tokens_cached == 7 * 64
     assert after.prompt_tokens_computed - before.prompt_tokens_computed == 8 * 70 - 7 * 64
     await until(lambda: subject.engine.status().prompt_tokens_shared >= 7 * 64)
+
+
+async def test_more_prompts_than_one_step_takes_are_sampled_all_the_same(subject: Subject) -> None:
+    """Seeded prompts in parts would be the end of a server on a CPU."""
+    await subject.load(subject.v0)
+    prompts = [f"{number}+" * 50 + "4=" for number in range(8)]
+    groups = await asyncio.gather(
+        *(subject.engine.generate(request(prompt, k=2, max_tokens=4, seed=1)) for prompt in prompts)
+    )
+    assert [len(group.samples) for group in groups] == [2] * 8
 
 
 async def test_a_run_moves_its_weights_while_groups_are_sampled_through_the_room(

@@ -30,6 +30,11 @@ class MicroBatch:
     advantages: Tensor
     """[B] float32."""
 
+    @property
+    def teaches(self) -> bool:
+        """Whether any advantage is not 0: the policy loss has no gradient where all are."""
+        return bool(self.advantages.any())
+
     def to(self, device: torch.device) -> MicroBatch:
         """The same on another device."""
         return MicroBatch(*(getattr(self, name).to(device) for name in self.__slots__))
@@ -43,6 +48,8 @@ class Batch:
     normalisation: Normalisation
     work: Work
     """What is run through the model."""
+    idle_work: Work
+    """The part of it in micro-batches that teach nothing."""
     num_trace_tokens: int
     """Tokens of all traces, prompts included: what would be run through it if nothing were shared."""
 
@@ -59,7 +66,8 @@ class Layout:
 
 
 def build_batch(groups: Sequence[Group], *, scale: AdvantageScale, max_completion_length: int, layout: Layout) -> Batch:
-    """Compute advantages and cut the scored traces into micro-batches of similar length.
+    """Compute advantages and cut the scored traces into micro-batches of similar length. Groups that teach nothing,
+    since all their traces earned the same, have micro-batches of their own.
 
     Traces without a reward, and without a token, are left out of the micro-batches; the latter still count
     toward mean, std and the number of traces.
@@ -83,7 +91,9 @@ def build_batch(groups: Sequence[Group], *, scale: AdvantageScale, max_completio
     examples = [example for group in trained for example in group]
     if not examples:
         raise ValueError("no scored trace with a completion token: drop such groups before the batch is built")
-    micro_batches = _rows(examples, layout) if layout.flops is None else _trees(trained, layout, layout.flops)
+    teaching = [group for group in trained if any(example.advantage for example in group)]
+    idle = [group for group in trained if not any(example.advantage for example in group)]
+    micro_batches = [*_micro_batches(teaching, layout), *_micro_batches(idle, layout)]
     return Batch(
         micro_batches=micro_batches,
         normalisation=Normalisation(
@@ -91,7 +101,8 @@ def build_batch(groups: Sequence[Group], *, scale: AdvantageScale, max_completio
             num_tokens=sum(len(example.trace.completion_ids) for example in examples),
             max_completion_length=max_completion_length,
         ),
-        work=sum((micro_batch.inputs.work for micro_batch in micro_batches), start=Work()),
+        work=_work(micro_batches),
+        idle_work=_work([micro_batch for micro_batch in micro_batches if not micro_batch.teaches]),
         num_trace_tokens=sum(example.trace.length for example in examples),
     )
 
@@ -104,6 +115,16 @@ def _advantages(groups: Sequence[Group], scale: AdvantageScale) -> list[list[flo
             if trace.reward is not None:
                 row[column] = trace.reward
     return group_advantages(rewards, scale=scale).tolist()
+
+
+def _work(micro_batches: Sequence[MicroBatch]) -> Work:
+    return sum((micro_batch.inputs.work for micro_batch in micro_batches), start=Work())
+
+
+def _micro_batches(groups: list[list[Example]], layout: Layout) -> list[MicroBatch]:
+    if layout.flops is None:
+        return _rows([example for group in groups for example in group], layout)
+    return _trees(groups, layout, layout.flops)
 
 
 def _rows(examples: list[Example], layout: Layout) -> list[MicroBatch]:
@@ -131,7 +152,7 @@ def _trees(groups: list[list[Example]], layout: Layout, flops: ModelFlops) -> li
 
 def _cuts(lengths: Sequence[int], budget: int) -> list[tuple[int, int]]:
     """Cut rows of non-increasing length into (start, stop) runs of at most `budget` tokens, padding included."""
-    cuts = []
+    cuts: list[tuple[int, int]] = []
     start = 0
     for index in range(1, len(lengths) + 1):
         if index == len(lengths) or lengths[start] * (index + 1 - start) > budget:

@@ -160,7 +160,9 @@ class Learner:
         forwards = 0 if recipe.num_inner_epochs == 1 else 1
         if self._has_reference:
             forwards += recipe.num_inner_epochs
-        return recipe.num_inner_epochs * self.flops.training(batch.work) + forwards * self.flops.forward(batch.work)
+        saved = 0 if recipe.loss.kl_coef else self.flops.training(batch.idle_work) - self.flops.forward(batch.idle_work)
+        update = self.flops.training(batch.work) - saved
+        return recipe.num_inner_epochs * update + forwards * self.flops.forward(batch.work)
 
     @torch.no_grad()
     def _start_of_step(self, batch: Batch) -> Iterator[Tensor]:
@@ -173,8 +175,10 @@ class Learner:
             group["lr"] = learning_rate(recipe, self.num_updates)
         self.optimizer.zero_grad(set_to_none=True)
         for index, micro_batch in enumerate(batch.micro_batches):
+            has_gradient = micro_batch.teaches or bool(recipe.loss.kl_coef)
             micro_batch = micro_batch.to(self.model.device)
-            logprobs = completion_logprobs(self.model, micro_batch, recipe.temperature)
+            with torch.set_grad_enabled(has_gradient):  # without one, the pass is made for its figures
+                logprobs = completion_logprobs(self.model, micro_batch, recipe.temperature)
             old_logprobs = logprobs.detach() if old is None else old[index]
             kl_logprobs = self._kl_logprobs(micro_batch, old_logprobs)
             mask = micro_batch.completion_mask
@@ -189,7 +193,8 @@ class Learner:
                 kl_logprobs=kl_logprobs,
             )
             loss = (per_token * weights).sum()
-            loss.backward()
+            if has_gradient:
+                loss.backward()
             totals.add(loss, logprobs, old_logprobs, kl_logprobs, micro_batch, recipe.loss)
         totals.add_update(self._apply())
 
@@ -205,6 +210,10 @@ class Learner:
         return self.recipe.kl_target == "reference" and bool(self.recipe.loss.kl_coef)
 
     def _apply(self) -> Tensor:
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if all(parameter.grad is None for parameter in parameters):
+            for parameter in parameters:  # momentum and decay move them all the same
+                parameter.grad = torch.zeros_like(parameter)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         if not norm.isfinite():
             self.optimizer.zero_grad(set_to_none=True)

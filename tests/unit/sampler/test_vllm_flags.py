@@ -81,6 +81,10 @@ def test_every_part_of_the_toolkit_reaches_the_server() -> None:
     ]
 
 
+def test_prompts_are_not_split_on_a_cpu_where_a_seeded_request_would_be_the_servers_end() -> None:
+    assert "--no-enable-chunked-prefill" in arguments(VllmSettings(), Start("/policies/v3", 8123, "cpu", "auto"))
+
+
 def test_ngram_speculation_says_what_it_looks_for() -> None:
     settings = VllmSettings(speculative=SpeculativeSettings(method="ngram", tokens=3, ngram_min=2, ngram_max=5))
     made = arguments(settings, GPU)

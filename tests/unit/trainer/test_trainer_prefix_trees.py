@@ -88,7 +88,7 @@ def test_traces_share_their_tree_as_far_as_they_agree() -> None:
 
 def test_a_token_sees_its_ancestors_and_itself() -> None:
     built = build_batch(
-        [[trace([7, 8], [1, 2, 3], 1.0), trace([7, 8], [5, 6, 9], 0.0)], [trace([7], [3, 3], 1.0)]],
+        [[trace([7, 8], [1, 2, 3], 1.0), trace([7, 8], [5, 6, 9], 1.0)], [trace([7], [3, 3], 1.0)]],
         scale="none",
         max_completion_length=8,
         layout=Layout(100, 0, FREE_ATTENTION),

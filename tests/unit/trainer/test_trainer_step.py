@@ -112,6 +112,39 @@ def test_training_raises_the_probability_of_what_was_rewarded(make_policy: Polic
     assert after[0] > before[0] and after[1] < before[1]
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_groups_that_teach_nothing_are_not_carried_back_and_count_all_the_same(
+    make_policy: Policy, make_groups: Groups, shared: bool
+) -> None:
+    groups = make_groups(3)
+    idle = [[replace(trace, reward=1.0) for trace in group] for group in make_groups(4)]
+    mixed, whole = make_policy(), make_policy()
+    recipe = replace(RECIPE, shared_prefixes=shared, micro_batch_tokens=100_000)
+    quick = learner(mixed, recipe)
+    figures = quick.step([*groups, *idle])
+    # KL to the start of the step is 0 there, and so is its gradient, but every group takes the long way round.
+    slow = learner(whole, replace(recipe, loss=LossConfig(kl_coef=1e-30)))
+    expected = slow.step([*groups, *idle])
+    torch.testing.assert_close(gradient(mixed), gradient(whole), atol=1e-7, rtol=1e-5)
+    torch.testing.assert_close(weights(mixed), weights(whole), atol=1e-7, rtol=0)
+    for name in set(figures.__slots__) - {"flops"}:
+        assert getattr(figures, name) == pytest.approx(getattr(expected, name), rel=1e-4, abs=1e-7), name
+    assert figures.flops < expected.flops
+
+
+def test_momentum_and_decay_move_weights_in_a_step_that_teaches_nothing(
+    make_policy: Policy, make_groups: Groups
+) -> None:
+    model = make_policy()
+    one = learner(model, replace(RECIPE, weight_decay=0.1))
+    one.step(make_groups(5))
+    before = weights(model)
+    figures = one.step([[replace(trace, reward=1.0) for trace in group] for group in make_groups(6)])
+    assert figures.grad_norm == 0
+    assert not torch.equal(weights(model), before)
+    assert one.num_updates == 2
+
+
 def test_the_gap_to_the_sampler_is_measured(make_policy: Policy) -> None:
     model = make_policy().eval()
     with torch.no_grad():

@@ -225,11 +225,13 @@ class ExternalServer:
         if self._settings.transfer == "nccl" and transfer.get("backend") != "nccl":
             raise WillNotStart(f'{self.api.url}: start it with --weight-transfer-config {{"backend": "nccl"}}')
         self._untied = (model["hf_overrides"] or {}).get("tie_word_embeddings") is False
-        if (
-            str(config["device_config"]["device"]) == "cpu"
-            and is_tied(folder)
-            and not (self._untied or folder.lora_rank)
-        ):
+        on_cpu = str(config["device_config"]["device"]) == "cpu"
+        if on_cpu and scheduler["enable_chunked_prefill"]:
+            raise WillNotStart(
+                f"{self.api.url} computes on a CPU and would die of a seeded request whose prompt comes in parts: "
+                "start it with --no-enable-chunked-prefill"
+            )
+        if on_cpu and is_tied(folder) and not (self._untied or folder.lora_rank):
             raise WillNotStart(
                 f"{self.api.url} computes on a CPU and would keep the output head of its first version: start it with "
                 '--hf-overrides {"tie_word_embeddings": false} and a folder that has lm_head.weight'

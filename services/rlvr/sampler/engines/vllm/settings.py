@@ -77,7 +77,8 @@ class VllmSettings(Block):
     """Tokens computed in one step, prefill and decode together; 0 is the server's choice. Larger makes prefill
     faster, smaller makes running completions wait less for it."""
     chunked_prefill: bool = True
-    """Split long prompts over steps, so that decoding goes on beside them."""
+    """Split long prompts over steps, so that decoding goes on beside them. Never on a CPU, where vLLM 0.32 dies of a
+    prompt in parts whose request has a seed."""
     prefix_caching: bool = True
     """Share the keys and values of equal prompt beginnings: a group's prompt is computed once, not group_size
     times."""
