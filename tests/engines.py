@@ -104,7 +104,8 @@ def engine() -> Engine:
 def start_engine(socket: Path) -> Engine:
     """Another one, over the same containers."""
     url = f"unix://{socket}"
-    process = subprocess.Popen(_podman("system", "service", "--time=0", url), env=_environment())
+    # What runs containers leaves a file `oom` in its folder when one is out of memory.
+    process = subprocess.Popen(_podman("system", "service", "--time=0", url), env=_environment(), cwd=_HOME)
     deadline = time.monotonic() + _START_S
     while True:
         try:
