@@ -203,7 +203,10 @@ def zygote_of(grader: CodeGrader) -> psutil.Process | None:
 def leftovers() -> dict[str, set[str]]:
     """What our runs and zygotes could leave on the host: processes, folders, cgroups, shared memory, mounts, ..."""
     this = psutil.Process()
-    processes = {f"{child.pid} {child.name()}" for child in this.children(recursive=True)}
+    processes = set()
+    for child in this.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end meanwhile
+            processes.add(f"{child.pid} {child.name()}")
     # Orphans of ours too, which went to one of those above us; what has another parent is another test process's.
     above = {this.pid, *(process.pid for process in this.parents())}
     for process in psutil.process_iter(["cmdline", "name", "ppid"]):
@@ -228,8 +231,12 @@ def leftovers() -> dict[str, set[str]]:
 
 
 def _gvisor_homes() -> list[str]:
-    homes = [room.parent for room in Path("/tmp").glob(f"{GVISOR_PREFIX}*/room") if is_ours(room.read_text())]
-    return [str(home) for home in homes]
+    homes = []
+    for room in Path("/tmp").glob(f"{GVISOR_PREFIX}*/room"):
+        with contextlib.suppress(FileNotFoundError):  # another test process removes its own
+            if is_ours(room.read_text()):
+                homes.append(str(room.parent))
+    return homes
 
 
 def _is_in_our_gvisor(word: str) -> bool:
