@@ -65,6 +65,11 @@ def test_an_adapter_goes_round_the_whole_loop_and_what_it_took_is_told(
     done = rlvr(platform, "train", str(file))
     assert done.returncode == 0, done.stderr
     assert re.search(r"sampled +[\d.]+k? tokens from \d+ of prompts", done.stdout)
+    assert re.search(r"verified +in [\d.]+ s, [\d.]+[kMG]? FLOP", done.stdout)
+    assert re.search(r"trained +.* FLOP", done.stdout)
+    exported = httpx.get(platform.now.rooms["trainer"].metrics, timeout=10).text
+    for stage in ("sample", "verify", "train"):
+        assert float(re.search(rf'rlvr_flops_total{{stage="{stage}"}} (\S+)', exported)[1]) > 0
     run = newest(platform)
     assert sorted(path.name for path in Path(run["policy"]["uri"]).iterdir()) == [
         "adapter_config.json",

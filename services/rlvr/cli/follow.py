@@ -14,6 +14,7 @@ from rich.text import Text
 from rlvr.cli.api import Gateway, Unreachable
 from rlvr.cli.failure import STOPPED
 from rlvr.cli.progress import Account, Progress, amount, duration, sparkline
+from rlvr.core.grading_cost import verify_flops
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 5.0
@@ -91,7 +92,7 @@ def _account(account: Account) -> list[str]:
         f"  sampled   {amount(account.sampled_tokens)} tokens from {amount(account.prompt_tokens)} of prompts "
         f"({amount(account.prefill_tokens_saved)} of prefill saved by sharing) "
         f"in {account.sample_seconds:.1f} s, {amount(account.sample_flops)} FLOP",
-        f"  verified  in {account.verify_seconds:.1f} s",
+        f"  verified  in {account.verify_seconds:.1f} s, {amount(verify_flops(account.verify_seconds))} FLOP",
         f"  trained   {amount(account.train_tokens)} tokens ({amount(account.train_tokens_saved)} saved by sharing) "
         f"in {account.train_seconds:.1f} s, {amount(account.train_flops)} FLOP",
     ]

@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from transformers import PreTrainedTokenizerBase
 
 from rlvr.core import metrics
+from rlvr.core.grading_cost import verify_flops
 from rlvr.core.policy import lag
 from rlvr.core.rpc_client import rlvr_errors
 from rlvr.core.run_spec import from_proto
@@ -288,4 +289,5 @@ def _count(batch: StepBatch, record: coordinator_pb2.StepRecord, figures: StepMe
     metrics.TRAIN_TOKENS_COMPUTED.inc(figures.tokens_computed)
     metrics.TRAIN_TOKENS_SHARED.inc(figures.tokens_shared)
     metrics.FLOPS.labels("sample").inc(record.sample_flops)
+    metrics.FLOPS.labels("verify").inc(verify_flops(record.verify_seconds))
     metrics.FLOPS.labels("train").inc(record.train_flops)
