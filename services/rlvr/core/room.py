@@ -108,7 +108,8 @@ async def _work(room: Room[S], stopping: asyncio.Event) -> int:
 async def _watch_redis(room: Room[S]) -> None:
     while True:
         try:
-            await asyncio.wait_for(room.redis.ping(), 5)
+            async with asyncio.timeout(5):
+                await room.redis.ping()
             await room.health.set_part("redis", "")
         except LOST as failure:
             await room.health.set_part("redis", f"Redis cannot be reached: {failure}")

@@ -77,7 +77,8 @@ class Supervisor:
             pause = min(_FIRST_PAUSE_S * 2 ** (self.failures_in_a_row - 1), _LONGEST_PAUSE_S)
             self._logs.say(f"{self.child.name} {self._how_it_ended()}; restart {self.restarts} in {pause:g} s")
             try:
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
             except TimeoutError:
                 continue
 
@@ -89,7 +90,8 @@ class Supervisor:
             return
         self._signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await process.wait()
         except TimeoutError:
             self._logs.say(f"{self.child.name} did not end within {grace_s:g} s: killed")
         self.kill()

@@ -119,7 +119,8 @@ class VerifierRoom:
     async def _reconnected(self) -> None:
         """Give a verifier that was lost a moment to come back before it is asked again."""
         try:
-            await asyncio.wait_for(self.channel.channel_ready(), self._reconnect_s)
+            async with asyncio.timeout(self._reconnect_s):
+                await self.channel.channel_ready()
         except TimeoutError:
             log.warning("the verifier cannot be reached", verifier=self.address)
 

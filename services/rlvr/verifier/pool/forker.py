@@ -123,7 +123,8 @@ class Forker:
     async def _receive(self, timeout_s: float) -> dict[str, Any]:
         assert self._control is not None
         try:
-            data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._control, 1 << 18), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                data = await asyncio.get_running_loop().sock_recv(self._control, 1 << 18)
         except TimeoutError:
             raise ForkerLost(f"no answer within {timeout_s:g} s") from None
         if not data:

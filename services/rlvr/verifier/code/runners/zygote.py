@@ -167,7 +167,8 @@ class Zygote:
         self._runs.close()
         self._control.close()  # at which the zygote kills its run and leaves, and those that wait for it after it
         try:
-            await asyncio.wait_for(self._gone(), _GRACE_S)
+            async with asyncio.timeout(_GRACE_S):
+                await self._gone()
         except TimeoutError:
             if self._pidfd is not None:
                 # `Process.kill` polls, and so takes the exit status from asyncio's own watcher.
