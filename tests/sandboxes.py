@@ -27,8 +27,9 @@ from rlvr.verifier.code.runners.box_runner import BoxRunner
 from rlvr.verifier.code.runners.docker import FIRST_BOX_UID, NUM_BOX_UIDS
 from rlvr.verifier.code.runners.gvisor import PREFIX as GVISOR_PREFIX
 from rlvr.verifier.code.runners.jail import JailRunner
+from rlvr.verifier.code.runners.users import FIRST_UID
 from rlvr.verifier.code.runners.workspace import PREFIX
-from rlvr.verifier.code.runners.zygote_runner import FIRST_UID, ZygoteRunner
+from rlvr.verifier.code.runners.zygote_runner import ZygoteRunner
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.spec import CodeSpec
 from rlvr.verifier.code.tiers import start_runner

@@ -15,7 +15,7 @@ from code_attack_rows import SECRET_CORES, UNDUMPABLE
 from rlvr.core.errors import Overloaded
 from rlvr.v1 import verifier_pb2 as pb
 from rlvr.verifier.code.runners.cgroups import Cgroup
-from rlvr.verifier.code.runners.zygote_runner import FIRST_UID
+from rlvr.verifier.code.runners.users import FIRST_UID
 from rlvr.verifier.code.slots import Slots
 from rlvr.verifier.settings import VerifierSettings
 from rlvr.verifier.verification import Verification

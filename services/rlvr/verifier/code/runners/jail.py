@@ -8,7 +8,8 @@ from typing import Any
 from rlvr.core.telemetry import get_logger
 from rlvr.verifier.code.isolation.namespaces import CANDIDATE, ZYGOTE
 from rlvr.verifier.code.runner import RunnerUnavailable
-from rlvr.verifier.code.runners.zygote_runner import FIRST_ZYGOTE_UID, ZygoteRunner
+from rlvr.verifier.code.runners.users import zygote_of
+from rlvr.verifier.code.runners.zygote_runner import ZygoteRunner
 
 log = get_logger("code")
 
@@ -42,7 +43,7 @@ class JailRunner(ZygoteRunner):
 
     def _config(self, slot: int) -> dict[str, Any]:
         owner = self._owner(slot)
-        uids = {ZYGOTE: FIRST_ZYGOTE_UID + slot, CANDIDATE: owner}
+        uids = {ZYGOTE: zygote_of(owner), CANDIDATE: owner} if owner is not None else None
         return super()._config(slot) | {
             "uids": uids if self._privileged else None,
             "uid": owner,

@@ -15,14 +15,12 @@ from rlvr.verifier.code.runner import End, Job, Limits, RunnerUnavailable, RunRe
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.exchange import exchange
 from rlvr.verifier.code.runners.meter import Meter
+from rlvr.verifier.code.runners.users import Users, may_change_user
 from rlvr.verifier.code.runners.watch import Watch
 from rlvr.verifier.code.runners.zygote import Zygote
 from rlvr.verifier.code.settings import CodeSettings
 from rlvr.verifier.code.slots import Slots
 
-FIRST_UID = 60_600
-"""User of the first slot's candidates: one per slot, so that limits and signals of concurrent runs do not meet."""
-FIRST_ZYGOTE_UID = 61_000
 _OWN_PROCESSES = 8
 """Processes of a cgroup that are not the candidate's: the zygote, what waits for it, a run's init."""
 _OWN_MEMORY_MB = 64
@@ -30,7 +28,6 @@ _OWN_MEMORY_MB = 64
 _TRIAL = "import colorsys, math; print(math.tau)"
 """Needs a library that no zygote has imported already."""
 _LOOK_EVERY_S = 0.1
-_SETUID_AND_SETGID = 1 << 7 | 1 << 6  # linux/capability.h
 
 
 class ZygoteRunner:
@@ -51,7 +48,7 @@ class ZygoteRunner:
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._started = False
         self._has_cgroups = False
-        self._may_change_user = may_change_user()
+        self._users = Users() if may_change_user() else None
 
     async def start(self) -> None:
         """Run a trial program.
@@ -116,6 +113,8 @@ class ZygoteRunner:
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await self._slots.all_free()
         self._zygotes.clear()
+        if self._users is not None:
+            self._users.release()
 
     def _config(self, slot: int) -> dict[str, Any]:
         """What the slot's zygote has to know."""
@@ -123,7 +122,7 @@ class ZygoteRunner:
 
     def _owner(self, slot: int) -> int | None:
         """User of the slot's candidates; None if they have to be this user."""
-        return FIRST_UID + slot if self._may_change_user else None
+        return self._users.of(slot) if self._users is not None else None
 
     @contextlib.asynccontextmanager
     async def _place(self, slot: int) -> AsyncIterator[dict[str, Any]]:
@@ -181,9 +180,3 @@ def rlimits(limits: Limits, settings: CodeSettings) -> dict[str, Any]:
 def over_memory(limits: Limits) -> str:
     """Detail of a run whose processes have taken more than they may."""
     return f"all processes together: over {limits.memory_mb} MB"
-
-
-def may_change_user() -> bool:
-    """Whether this process may become any user, which root in a container may not always."""
-    status = Path("/proc/self/status").read_text().split("CapEff:")[1]
-    return int(status.split()[0], 16) & _SETUID_AND_SETGID == _SETUID_AND_SETGID
