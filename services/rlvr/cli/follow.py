@@ -95,6 +95,7 @@ def _account(account: Account) -> list[str]:
         f"  verified  in {account.verify_seconds:.1f} s, {amount(verify_flops(account.verify_seconds))} FLOP",
         f"  trained   {amount(account.train_tokens)} tokens ({amount(account.train_tokens_saved)} saved by sharing) "
         f"in {account.train_seconds:.1f} s, {amount(account.train_flops)} FLOP",
+        f"  published in {account.publish_seconds:.1f} s",
     ]
 
 

@@ -38,6 +38,7 @@ class Account:
     sample_flops: float = 0.0
     """Estimated, like `train_flops`."""
     train_flops: float = 0.0
+    publish_seconds: float = 0.0
 
     def add(self, record: dict[str, Any]) -> None:
         """Take in a StepRecord."""

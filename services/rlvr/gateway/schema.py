@@ -202,6 +202,7 @@ class Step(_Shape):
     sample_flops: float
     """Estimated, like `train_flops`."""
     train_flops: float
+    publish_seconds: float
 
 
 class Steps(_Shape):

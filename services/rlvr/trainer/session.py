@@ -200,8 +200,10 @@ class Session:
         self, learner: Learner, tokenizer: PreTrainedTokenizerBase, record: coordinator_pb2.StepRecord
     ) -> None:
         """Publish the version that a step made and have it registered, however long the coordinator is away."""
-        with metrics.PUBLISH_SECONDS.time():
-            published = await self._publish(learner, tokenizer, record.version)
+        begin = time.perf_counter()
+        published = await self._publish(learner, tokenizer, record.version)
+        record.publish_seconds = time.perf_counter() - begin
+        metrics.PUBLISH_SECONDS.observe(record.publish_seconds)
         if learner.adapter is None:
             self._weights.hold(published.manifest_sha256, learner.model)
         request = coordinator_pb2.CompleteStepRequest(

@@ -166,7 +166,7 @@ class RunStatus(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., spec: _Optional[_Union[RunSpec, _Mapping]] = ..., state: _Optional[_Union[RunState, str]] = ..., error: _Optional[str] = ..., step: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.PolicyVersion, _Mapping]] = ..., groups_in_flight: _Optional[int] = ..., groups_admitted: _Optional[int] = ..., groups_trained: _Optional[int] = ..., groups_dropped: _Optional[_Mapping[str, int]] = ..., created_at: _Optional[float] = ..., started_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., recent_rewards: _Optional[_Iterable[float]] = ..., traces_scored: _Optional[int] = ..., traces_waiting: _Optional[int] = ..., trainer_id: _Optional[str] = ...) -> None: ...
 
 class StepRecord(_message.Message):
-    __slots__ = ("step", "version", "group_ids", "traces", "traces_scored", "mean_reward", "lags", "loss", "grad_norm", "kl", "clip_fraction", "learning_rate", "logprob_diff_mean", "logprob_diff_max", "completion_tokens", "train_seconds", "wait_seconds", "completed_at", "mean_reward_all", "logprob_diff_k3", "truncated_fraction", "prompt_tokens", "sampled_tokens", "prefill_tokens_saved", "sample_seconds", "verify_seconds", "train_tokens", "train_tokens_saved", "sample_flops", "train_flops")
+    __slots__ = ("step", "version", "group_ids", "traces", "traces_scored", "mean_reward", "lags", "loss", "grad_norm", "kl", "clip_fraction", "learning_rate", "logprob_diff_mean", "logprob_diff_max", "completion_tokens", "train_seconds", "wait_seconds", "completed_at", "mean_reward_all", "logprob_diff_k3", "truncated_fraction", "prompt_tokens", "sampled_tokens", "prefill_tokens_saved", "sample_seconds", "verify_seconds", "train_tokens", "train_tokens_saved", "sample_flops", "train_flops", "publish_seconds")
     class LagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +204,7 @@ class StepRecord(_message.Message):
     TRAIN_TOKENS_SAVED_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_FLOPS_FIELD_NUMBER: _ClassVar[int]
     TRAIN_FLOPS_FIELD_NUMBER: _ClassVar[int]
+    PUBLISH_SECONDS_FIELD_NUMBER: _ClassVar[int]
     step: int
     version: int
     group_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -234,7 +235,8 @@ class StepRecord(_message.Message):
     train_tokens_saved: int
     sample_flops: float
     train_flops: float
-    def __init__(self, step: _Optional[int] = ..., version: _Optional[int] = ..., group_ids: _Optional[_Iterable[str]] = ..., traces: _Optional[int] = ..., traces_scored: _Optional[int] = ..., mean_reward: _Optional[float] = ..., lags: _Optional[_Mapping[int, int]] = ..., loss: _Optional[float] = ..., grad_norm: _Optional[float] = ..., kl: _Optional[float] = ..., clip_fraction: _Optional[float] = ..., learning_rate: _Optional[float] = ..., logprob_diff_mean: _Optional[float] = ..., logprob_diff_max: _Optional[float] = ..., completion_tokens: _Optional[int] = ..., train_seconds: _Optional[float] = ..., wait_seconds: _Optional[float] = ..., completed_at: _Optional[float] = ..., mean_reward_all: _Optional[float] = ..., logprob_diff_k3: _Optional[float] = ..., truncated_fraction: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., sampled_tokens: _Optional[int] = ..., prefill_tokens_saved: _Optional[int] = ..., sample_seconds: _Optional[float] = ..., verify_seconds: _Optional[float] = ..., train_tokens: _Optional[int] = ..., train_tokens_saved: _Optional[int] = ..., sample_flops: _Optional[float] = ..., train_flops: _Optional[float] = ...) -> None: ...
+    publish_seconds: float
+    def __init__(self, step: _Optional[int] = ..., version: _Optional[int] = ..., group_ids: _Optional[_Iterable[str]] = ..., traces: _Optional[int] = ..., traces_scored: _Optional[int] = ..., mean_reward: _Optional[float] = ..., lags: _Optional[_Mapping[int, int]] = ..., loss: _Optional[float] = ..., grad_norm: _Optional[float] = ..., kl: _Optional[float] = ..., clip_fraction: _Optional[float] = ..., learning_rate: _Optional[float] = ..., logprob_diff_mean: _Optional[float] = ..., logprob_diff_max: _Optional[float] = ..., completion_tokens: _Optional[int] = ..., train_seconds: _Optional[float] = ..., wait_seconds: _Optional[float] = ..., completed_at: _Optional[float] = ..., mean_reward_all: _Optional[float] = ..., logprob_diff_k3: _Optional[float] = ..., truncated_fraction: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., sampled_tokens: _Optional[int] = ..., prefill_tokens_saved: _Optional[int] = ..., sample_seconds: _Optional[float] = ..., verify_seconds: _Optional[float] = ..., train_tokens: _Optional[int] = ..., train_tokens_saved: _Optional[int] = ..., sample_flops: _Optional[float] = ..., train_flops: _Optional[float] = ..., publish_seconds: _Optional[float] = ...) -> None: ...
 
 class CreateRunRequest(_message.Message):
     __slots__ = ("spec", "request_id")
