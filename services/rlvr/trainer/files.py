@@ -30,9 +30,7 @@ def commit_folder(folder: Path, target: Path) -> None:
     Every file is on disk before the rename, and the rename before the return: a machine that stops at any
     instant leaves `target` as it was, absent, or complete.
     """
-    for path in folder.rglob("*"):
-        _sync(path)
-    _sync(folder)
+    sync_files(folder)
     if target.exists():
         # Out of sight first: a folder that is half deleted must not carry the name.
         with staging_folder(target.parent) as doomed:
@@ -41,6 +39,13 @@ def commit_folder(folder: Path, target: Path) -> None:
     else:
         folder.rename(target)
     _sync(target.parent)
+
+
+def sync_files(folder: Path) -> None:
+    """Wait until a folder and everything in it is on disk."""
+    for path in folder.rglob("*"):
+        _sync(path)
+    _sync(folder)
 
 
 def remove_leftovers(parent: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from rlvr.core.manifest import (
     open_filesystem,
     verify_manifest,
 )
-from rlvr.trainer.files import commit_folder, staging_folder
+from rlvr.trainer.files import commit_folder, staging_folder, sync_files
 
 if TYPE_CHECKING:
     from rlvr.trainer.adapter import Adapter
 
 _VERSION_FOLDER = re.compile(r"v(\d+)")
+_SHARD_BYTES = 256 << 20
+"""Files that are hashed side by side, here and by every sampler, take a fraction of the time of one."""
 
 
 class VersionConflict(RuntimeError):
@@ -91,9 +94,12 @@ def write_policy(
     if adapter is not None:
         adapter.save(folder)
     else:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, max_shard_size=_SHARD_BYTES)
         tokenizer.save_pretrained(folder)
-    manifest = describe_folder(folder, version)
+    with ThreadPoolExecutor(1) as disk:  # `commit_folder` waits for the disk, which can write while we hash
+        synced = disk.submit(sync_files, folder)
+        manifest = describe_folder(folder, version)
+        synced.result()
     (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
     return manifest
 

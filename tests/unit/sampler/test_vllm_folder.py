@@ -103,6 +103,16 @@ def test_a_tied_head_is_spelled_out_beside_the_policys_own_files(
         assert mapped.keys() == tensors.keys()
 
 
+def test_a_tokenizer_is_built_anew_only_when_its_files_are_others(policy_v0: Path, tmp_path: Path) -> None:
+    before = read_folder(str(policy_v0))
+    same = Path(shutil.copytree(policy_v0, tmp_path / "same"))
+    (same / "manifest.json").write_text("of its own in each version")
+    assert read_folder(str(same), before=before).tokenizer is before.tokenizer
+    other = changed(policy_v0, tmp_path / "other", "tokenizer_config.json", model_max_length=17)
+    found = read_folder(str(other), before=before).tokenizer
+    assert found.model_max_length == 17 != before.tokenizer.model_max_length
+
+
 def test_a_head_that_is_in_the_files_needs_no_spelling_out(tmp_path: Path, write_policy: Callable[..., Path]) -> None:
     folder = read_folder(str(write_policy(seed=3, tie_word_embeddings=False)))
     assert not is_tied(folder)

@@ -61,7 +61,8 @@ class VllmEngine:
     async def load(self, policy: str, version: int, folder: str) -> None:
         self._link.check()
         try:
-            found = await asyncio.to_thread(read_folder, folder, self._settings.lora.base)
+            before = self._link.wanted.folder if self._link.wanted else None
+            found = await asyncio.to_thread(read_folder, folder, self._settings.lora.base, before)
             self._loads += 1
             await self._link.hold(Version(policy, version, f"{policy}-{version}-{self._loads}", found))
         except PolicyLoadFailed as failure:

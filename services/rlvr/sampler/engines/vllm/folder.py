@@ -6,12 +6,15 @@ has, and ends. So the folder is looked at first: its config, the headers of its 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from rlvr.core.manifest import MANIFEST_NAME
 from rlvr.sampler.engine import PolicyLoadFailed
 
 _NOT_ARCHITECTURE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache"}
@@ -40,6 +43,8 @@ class PolicyFolder:
     stop_ids: list[int]
     """End-of-sequence tokens."""
     tokenizer: Any
+    tokenizer_digest: str
+    """Of the files that it was made of."""
 
     def is_served_like(self, other: PolicyFolder) -> bool:
         """True when a server that runs `other` can run this one without a new start."""
@@ -65,9 +70,13 @@ class PolicyFolder:
                 )
 
 
-def read_folder(path: str, lora_base: str = "") -> PolicyFolder:
-    """Look at a folder. Blocking; reads no weights. `lora_base` is where an adapter's base model is, when it is not
-    where the adapter says.
+def read_folder(path: str, lora_base: str = "", before: PolicyFolder | None = None) -> PolicyFolder:
+    """Look at a folder. Blocking; reads no weights.
+
+    Args:
+        lora_base: where an adapter's base model is, when it is not where the adapter says.
+        before: the version before, whose tokenizer is taken if its files are the same: to build one takes longer
+            than all the rest.
 
     Raises:
         PolicyLoadFailed: it is missing, damaged, or neither a causal language model nor an adapter of one.
@@ -75,28 +84,27 @@ def read_folder(path: str, lora_base: str = "") -> PolicyFolder:
     folder = Path(path)
     try:
         if (folder / "adapter_config.json").is_file():
-            return _read_adapter(folder, lora_base)
-        return _read_model(folder)
+            return _read_adapter(folder, lora_base, before)
+        return _read_model(folder, before)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as failure:
         # Whatever a damaged file makes json, safetensors' layout or transformers raise.
         raise PolicyLoadFailed(f"{path} cannot be served: {failure}") from failure
 
 
-def _read_model(folder: Path) -> PolicyFolder:
+def _read_model(folder: Path, before: PolicyFolder | None) -> PolicyFolder:
     if not (folder / "config.json").is_file():
         raise PolicyLoadFailed(f"{folder} has no config.json: give a Hugging Face model folder")
     config = json.loads((folder / "config.json").read_bytes())
-    tokenizer = _read_tokenizer(folder)
+    tokenizer, digest = _read_tokenizer(folder, before)
     stop_ids = _stop_ids(folder, config, tokenizer)
     if not stop_ids:
         raise PolicyLoadFailed(f"{folder} names no end-of-sequence token: set eos_token_id in config.json")
     architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
-    return PolicyFolder(
-        str(folder), str(folder), 0, architecture, _read_shapes(*_weight_files(folder)), stop_ids, tokenizer
-    )
+    shapes = _read_shapes(*_weight_files(folder))
+    return PolicyFolder(str(folder), str(folder), 0, architecture, shapes, stop_ids, tokenizer, digest)
 
 
-def _read_adapter(folder: Path, lora_base: str) -> PolicyFolder:
+def _read_adapter(folder: Path, lora_base: str, before: PolicyFolder | None) -> PolicyFolder:
     adapter = json.loads((folder / "adapter_config.json").read_bytes())
     base = lora_base or adapter.get("base_model_name_or_path") or ""
     if not Path(base).is_dir():
@@ -104,15 +112,26 @@ def _read_adapter(folder: Path, lora_base: str) -> PolicyFolder:
             f"{folder} is an adapter of {base!r}, which is not a folder here: set RLVR_SAMPLER__VLLM__LORA__BASE"
         )
     shapes = _read_shapes(folder / "adapter_model.safetensors")
-    model = _read_model(Path(base))
-    tokenizer = _read_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else model.tokenizer
-    return PolicyFolder(str(folder), base, int(adapter["r"]), model.config, shapes, model.stop_ids, tokenizer)
+    model = _read_model(Path(base), before)
+    tokenizer, digest = model.tokenizer, model.tokenizer_digest
+    if (folder / "tokenizer_config.json").is_file():
+        tokenizer, digest = _read_tokenizer(folder, before)
+    return PolicyFolder(str(folder), base, int(adapter["r"]), model.config, shapes, model.stop_ids, tokenizer, digest)
 
 
-def _read_tokenizer(folder: Path) -> Any:
+def _read_tokenizer(folder: Path, before: PolicyFolder | None) -> tuple[Any, str]:
+    """The tokenizer, and the digest of every file that it may be made of."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    files = {}
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix != ".safetensors" and path.name != MANIFEST_NAME:
+            with path.open("rb") as file:
+                files[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    if before is not None and before.tokenizer_digest == digest:
+        return before.tokenizer, digest
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), digest
 
 
 def _stop_ids(folder: Path, config: Mapping[str, Any], tokenizer: Any) -> list[int]:
@@ -127,8 +146,27 @@ def _stop_ids(folder: Path, config: Mapping[str, Any], tokenizer: Any) -> list[i
     return sorted(found)
 
 
-def read_tensor(folder: Path, name: str) -> tuple[str, bytes]:
-    """A tensor's type, as safetensors names it, and its bytes. Blocking.
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where a tensor is."""
+
+    path: Path
+    dtype: str
+    """As safetensors names it."""
+    begin: int
+    """In the file, bytes."""
+    num_bytes: int
+
+    def copy_to(self, file: BinaryIO) -> None:
+        """Append its bytes to a file whose buffer is empty, within the kernel. Blocking."""
+        with self.path.open("rb") as source:
+            copied = 0
+            while copied < self.num_bytes:
+                copied += os.sendfile(file.fileno(), source.fileno(), self.begin + copied, self.num_bytes - copied)
+
+
+def find_tensor(folder: Path, name: str) -> StoredTensor:
+    """Where a tensor of a policy's is. Blocking.
 
     Raises:
         KeyError: there is none of this name.
@@ -137,9 +175,7 @@ def read_tensor(folder: Path, name: str) -> tuple[str, bytes]:
         header, begin = _read_header(path)
         if name in header:
             first, last = header[name]["data_offsets"]
-            with path.open("rb") as file:
-                file.seek(begin + first)
-                return header[name]["dtype"], file.read(last - first)
+            return StoredTensor(path, header[name]["dtype"], begin + first, last - first)
     raise KeyError(name)
 
 

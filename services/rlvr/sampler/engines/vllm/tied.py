@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from rlvr.sampler.engine import PolicyLoadFailed
-from rlvr.sampler.engines.vllm.folder import INDEX_NAME, PolicyFolder, read_tensor
+from rlvr.sampler.engines.vllm.folder import INDEX_NAME, PolicyFolder, find_tensor
 
 HEAD = "lm_head.weight"
 _EMBEDDINGS = "embed_tokens.weight"
@@ -44,10 +44,17 @@ def spell_out(folder: PolicyFolder, scratch: Path) -> str:
     for file in source.iterdir():
         if file.name != INDEX_NAME:
             (made / file.name).symlink_to(file.resolve())
-    dtype, content = read_tensor(source, names[0])
-    entry = {"dtype": dtype, "shape": list(folder.shapes[names[0]]), "data_offsets": [0, len(content)]}
+    embeddings = find_tensor(source, names[0])
+    entry = {
+        "dtype": embeddings.dtype,
+        "shape": list(folder.shapes[names[0]]),
+        "data_offsets": [0, embeddings.num_bytes],
+    }
     header = json.dumps({HEAD: entry}).encode()
-    (made / _FILE).write_bytes(len(header).to_bytes(8, "little") + header + content)
+    with (made / _FILE).open("wb") as head:
+        head.write(len(header).to_bytes(8, "little") + header)
+        head.flush()
+        embeddings.copy_to(head)
     if (source / INDEX_NAME).is_file():
         index = json.loads((source / INDEX_NAME).read_bytes())
         index["weight_map"][HEAD] = _FILE
