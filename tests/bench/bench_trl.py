@@ -95,7 +95,7 @@ def measure_rlvr(url: str, policy: Path, problems: Path, staleness: int, steps: 
     def mean(name: str) -> float:
         return sum(float(record[name]) for record in counted) / len(counted)
 
-    stages = {name: mean(f"{name}_seconds") for name in ("sample", "verify", "train")}
+    stages = {name: mean(f"{name}_seconds") for name in ("sample", "verify", "train", "publish", "wait")}
     told = ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
     tokens = mean("sampled_tokens") / (GROUPS * GROUP_SIZE)
     return Row(f"rlvr, S = {staleness}", seconds, tokens, f"{told}; lags {lags(counted)}")
