@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,8 +38,8 @@ class OpenAiServer:
 
     def __init__(self, models: Sequence[str] = ("tiny",)) -> None:
         self.models: list[str] | Answer = list(models)
-        self.instead: deque[Answer] = deque()
-        """For the next completions, one each."""
+        self.instead: deque[Answer | Callable[[], Answer]] = deque()
+        """For the next completions, one each; or what makes it when it is asked for."""
         self.always: Answer | None = None
         """For every completion."""
         self.most_samples = 1 << 20
@@ -121,6 +121,8 @@ class OpenAiServer:
         self.requests.append(request)
         self.times.append(asyncio.get_running_loop().time())
         answer = self.instead.popleft() if self.instead else self.always
+        if callable(answer):
+            answer = answer()
         if answer is SILENCE:
             await asyncio.Event().wait()
         if answer is not None:

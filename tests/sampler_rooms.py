@@ -20,6 +20,7 @@ from rlvr.sampler.service import SamplerService
 from rlvr.sampler.versions import PolicyVersion
 from rlvr.sampler.worker import PromptWorker
 from rlvr.v1 import common_pb2, coordinator_pb2, coordinator_pb2_grpc, sampler_pb2, sampler_pb2_grpc, trace_pb2
+from rooms import free_port
 
 GRPC = GrpcSettings()
 STREAMS = StreamSettings(heartbeat_s=0.2)
@@ -114,11 +115,12 @@ async def running_room(engine: Any, redis: Redis, cache: Path) -> AsyncIterator[
     """A room that follows a register which says nothing yet. The engine is not closed."""
     register = RegisterServicer()
 
-    def coordinator(listen: str = "127.0.0.1:0") -> Any:
+    def coordinator(listen: str) -> Any:
         add_servicer = coordinator_pb2_grpc.add_CoordinatorServiceServicer_to_server
         return serve(register, add_servicer, coordinator_pb2.DESCRIPTOR, listen)
 
-    serving = coordinator()
+    # Not one that the kernel gives away while the coordinator is restarted.
+    serving = coordinator(f"127.0.0.1:{free_port()}")
     port = await serving.__aenter__()
 
     async def restart() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 import tiny_policies
+from rlvr.sampler.engines.transformers.decoder import Decoder
 
 WritePolicy = Callable[..., Path]
+HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -36,6 +41,31 @@ def policy_v0(write_policy: WritePolicy) -> Path:
 @pytest.fixture(scope="session")
 def policy_v1(write_policy: WritePolicy) -> Path:
     return write_policy(seed=1)
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> HeldUp:
+    """Within, the transformers engine does all that it does between two steps, and takes no step more once it has begun
+    with a group: however slow the rest of the test is, the group is not complete."""
+    held, step = threading.Event(), Decoder._step
+
+    def go_round(decoder: Decoder) -> None:
+        if held.is_set() and decoder.running:
+            time.sleep(0.001)
+        else:
+            step(decoder)
+
+    monkeypatch.setattr(Decoder, "_step", go_round)
+
+    @asynccontextmanager
+    async def hold() -> AsyncIterator[None]:
+        held.set()
+        try:
+            yield
+        finally:
+            held.clear()
+
+    return hold
 
 
 @pytest.fixture

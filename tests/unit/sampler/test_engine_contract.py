@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ import pytest
 from engine_contract import ANY_ENGINE, ENGINE_WITH_A_MODEL, Check, Subject, closing_fails_what_is_being_sampled
 from rlvr.sampler.engines.fake import FakeEngine
 from rlvr.sampler.engines.transformers.engine import TransformersEngine
+
+HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ async def fake(policy_v0: Path, policy_v1: Path, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-async def transformers(policy_v0: Path, policy_v1: Path, tmp_path: Path) -> AsyncIterator[Subject]:
+async def transformers(policy_v0: Path, policy_v1: Path, tmp_path: Path, held_up: HeldUp) -> AsyncIterator[Subject]:
     engine = TransformersEngine(max_rows=16, max_cells=2048)
-    yield Subject(engine, TransformersEngine, policy_v0, policy_v1, tmp_path)
+    yield Subject(engine, TransformersEngine, policy_v0, policy_v1, tmp_path, held_up)
     await engine.close()
 
 

@@ -237,8 +237,8 @@ async def test_of_a_group_of_k_requests_only_what_is_missing_is_asked_for_again(
 
 async def test_a_server_that_is_silent_for_too_long_is_asked_again(make: MakeEngine, server: OpenAiServer) -> None:
     server.instead.append(SILENCE)
-    assert len(texts(await make(request_timeout_s=0.2).generate(request(k=2)))) == 2
-    assert len(server.requests) == 2
+    assert len(texts(await make(request_timeout_s=1.0).generate(request(k=2)))) == 2
+    assert len(server.requests) >= 2  # more, where the machine was what was silent
 
 
 async def test_while_nobody_answers_the_engine_is_loading_and_groups_wait(
@@ -275,9 +275,12 @@ async def test_a_server_that_dies_in_the_middle_of_a_group_has_its_group_finishe
 async def test_a_server_that_asks_for_it_is_left_alone_for_so_long_by_all(
     make: MakeEngine, server: OpenAiServer, status: int, as_date: bool
 ) -> None:
-    # A date is in whole seconds, so two of them are at least one.
-    after = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if as_date else "1"
-    server.instead.append(error(status, "slow down", Retry_After=after))
+    def busy() -> Answer:
+        # A date is in whole seconds, so two of them are at least one.
+        after = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if as_date else "1"
+        return error(status, "slow down", Retry_After=after)
+
+    server.instead.append(busy)
     engine = make()
     first = asyncio.create_task(engine.generate(request("a", k=2)))
     await until(lambda: "slow down" in engine.status().detail)
@@ -303,7 +306,8 @@ async def test_a_group_that_cannot_be_had_in_time_fails_with_the_server_s_words(
     make: MakeEngine, server: OpenAiServer, answer: Answer
 ) -> None:
     server.always = answer
-    engine = make(give_up_s=0.6)
+    engine = make(give_up_s=3)
+    await until(lambda: engine.status().state is EngineState.READY)
     with pytest.raises(Unavailable, match="out of memory"):
         await engine.generate(request())
     server.always = None

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from rlvr.core.errors import Conflict, InvalidRequest
 from rlvr.core.policy import PolicySpan
 from rlvr.sampler.engine import ChatMessage, EngineFailed, EngineState, GroupRequest, PolicyDiverged, PolicyLoadFailed
 from rlvr.sampler.engines.transformers.engine import TransformersEngine
+
+HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def request(prompt: str = "1+2=", k: int = 4, max_tokens: int = 8, **changes: An
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -67,10 +70,13 @@ async def test_the_same_request_gives_the_same_samples_alone_and_in_a_crowd(engi
     assert [s.completion_ids for s in crowd[1].samples] == [s.completion_ids for s in alone.samples]
 
 
-async def test_a_newer_version_is_swapped_in_while_requests_run(engine: TransformersEngine, policy_v1: Path) -> None:
-    running = asyncio.create_task(engine.generate(request(k=16, max_tokens=120, temperature=0.5)))
-    await until(lambda: engine.status().running > 0)
-    await engine.load("tiny", 1, str(policy_v1))
+async def test_a_newer_version_is_swapped_in_while_requests_run(
+    engine: TransformersEngine, policy_v1: Path, held_up: HeldUp
+) -> None:
+    async with held_up():
+        running = asyncio.create_task(engine.generate(request(k=16, max_tokens=120, temperature=0.5)))
+        await until(lambda: engine.status().running > 0)
+        await engine.load("tiny", 1, str(policy_v1))
     assert engine.status().version == 1
     spans = {sample.span for sample in (await running).samples}
     assert PolicySpan(0, 1) in spans
@@ -78,13 +84,14 @@ async def test_a_newer_version_is_swapped_in_while_requests_run(engine: Transfor
     assert {s.span for s in (await engine.generate(request())).samples} == {PolicySpan(1, 1)}
 
 
-async def test_a_cancelled_request_frees_its_rows(engine: TransformersEngine) -> None:
-    doomed = asyncio.create_task(engine.generate(request(k=8, max_tokens=200)))
-    queued = asyncio.create_task(engine.generate(request(k=16, max_tokens=100)))
-    await until(lambda: engine.status().running > 0)
-    queued.cancel()
-    doomed.cancel()
-    await until(lambda: engine.status().running == 0 and engine.status().waiting == 0)
+async def test_a_cancelled_request_frees_its_rows(engine: TransformersEngine, held_up: HeldUp) -> None:
+    async with held_up():
+        doomed = asyncio.create_task(engine.generate(request(k=8, max_tokens=200)))
+        queued = asyncio.create_task(engine.generate(request(k=16, max_tokens=100)))
+        await until(lambda: engine.status().running > 0)
+        queued.cancel()
+        doomed.cancel()
+        await until(lambda: engine.status().running == 0 and engine.status().waiting == 0)
     assert (await engine.generate(request(k=16))).samples
 
 
@@ -160,13 +167,14 @@ async def test_a_folder_that_lacks_weights_is_refused_not_filled_with_random_one
 
 
 async def test_another_policy_is_taken_only_when_nothing_is_sampled(
-    engine: TransformersEngine, write_policy: Callable[..., Path]
+    engine: TransformersEngine, write_policy: Callable[..., Path], held_up: HeldUp
 ) -> None:
     other = write_policy(seed=5, hidden_size=48)
-    running = asyncio.create_task(engine.generate(request(k=16, max_tokens=120, temperature=0.5)))
-    await until(lambda: engine.status().running > 0)
-    with pytest.raises(Conflict, match="'tiny' is sampling"):
-        await engine.load("other", 0, str(other))
+    async with held_up():
+        running = asyncio.create_task(engine.generate(request(k=16, max_tokens=120, temperature=0.5)))
+        await until(lambda: engine.status().running > 0)
+        with pytest.raises(Conflict, match="'tiny' is sampling"):
+            await engine.load("other", 0, str(other))
     await running
     await engine.load("other", 0, str(other))
     assert engine.status().policy == "other"
@@ -187,12 +195,13 @@ async def test_weights_that_overflow_fail_the_group_not_the_engine(
     assert (await engine.generate(request())).samples
 
 
-async def test_closing_fails_what_is_being_sampled(policy_v0: Path) -> None:
+async def test_closing_fails_what_is_being_sampled(policy_v0: Path, held_up: HeldUp) -> None:
     engine = TransformersEngine()
     await engine.load("tiny", 0, str(policy_v0))
-    running = asyncio.create_task(engine.generate(request(k=64, max_tokens=200, temperature=0.5)))
-    await until(lambda: engine.status().running > 0)
-    await engine.close()
+    async with held_up():
+        running = asyncio.create_task(engine.generate(request(k=64, max_tokens=200, temperature=0.5)))
+        await until(lambda: engine.status().running > 0)
+        await engine.close()
     with pytest.raises(EngineFailed):
         await running
     with pytest.raises(EngineFailed):
@@ -236,7 +245,7 @@ async def test_an_architecture_that_cannot_be_decoded_in_rows_is_refused(
 
 
 async def test_an_architecture_whose_files_name_tensors_otherwise_is_swapped_while_requests_run(
-    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, held_up: HeldUp
 ) -> None:
     for version in (0, 1):
         torch.manual_seed(version)
@@ -248,9 +257,10 @@ async def test_an_architecture_whose_files_name_tensors_otherwise_is_swapped_whi
     engine = TransformersEngine()
     try:
         await engine.load("neox", 0, str(tmp_path / "0"))
-        running = asyncio.create_task(engine.generate(request(k=64, max_tokens=200)))
-        await until(lambda: engine.status().running > 0)
-        await engine.load("neox", 1, str(tmp_path / "1"))
+        async with held_up():
+            running = asyncio.create_task(engine.generate(request(k=64, max_tokens=200)))
+            await until(lambda: engine.status().running > 0)
+            await engine.load("neox", 1, str(tmp_path / "1"))
         assert PolicySpan(0, 1) in {sample.span for sample in (await running).samples}
     finally:
         await engine.close()

@@ -129,7 +129,7 @@ def server() -> StubServer:
 
 @pytest.fixture
 async def engine(server: StubServer, policy_v0: Path) -> AsyncIterator[VllmEngine]:
-    engine = VllmEngine(VllmSettings(give_up_s=2), server)
+    engine = VllmEngine(VllmSettings(give_up_s=60), server)
     await engine.load("tiny", 0, str(policy_v0))
     yield engine
     await engine.close()
@@ -237,14 +237,17 @@ async def test_a_group_that_keeps_breaking_the_server_is_given_up(engine: VllmEn
     assert (await engine.generate(request())).samples
 
 
-async def test_a_server_that_does_not_come_back_fails_the_engine(
-    engine: VllmEngine, server: StubServer, policy_v0: Path
-) -> None:
-    server.unservable = {str(policy_v0)}
-    server.dead.set()
-    with pytest.raises(EngineFailed, match="cannot be brought back"):
-        await engine.generate(request())
-    assert engine.status().state is EngineState.FAILED
+async def test_a_server_that_does_not_come_back_fails_the_engine(server: StubServer, policy_v0: Path) -> None:
+    engine = VllmEngine(VllmSettings(give_up_s=0.5), server)
+    try:
+        await engine.load("tiny", 0, str(policy_v0))
+        server.unservable = {str(policy_v0)}
+        server.dead.set()
+        with pytest.raises(EngineFailed, match="cannot be brought back"):
+            await engine.generate(request())
+        assert engine.status().state is EngineState.FAILED
+    finally:
+        await engine.close()
 
 
 async def test_a_caller_that_gives_up_does_not_stop_an_update_half_way(
