@@ -25,15 +25,16 @@ async def grader():
 
 
 async def grade(grader, source, **spec):
-    return await grade_with(grader, f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 3} | spec)))
+    return await grade_with(grader, f"```python\n{source}\n```", CodeSpec(**({"time_limit_s": 20} | spec)))
 
 
 def script(code, **options):
     return {"tests": [{"type": "script", "code": code, **options}]}
 
 
-def checked(code, stdout="5"):
-    return {"tests": [{"type": "stdio", "stdin": "3", "stdout": stdout}], "checker": {"code": code, "time_limit_s": 2}}
+def checked(code, time_limit_s=20):
+    checker = {"code": code, "time_limit_s": time_limit_s}
+    return {"tests": [{"type": "stdio", "stdin": "3", "stdout": "5"}], "checker": checker}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,8 @@ async def test_a_test_that_must_be_run_calls_the_program_through_the_room(grader
     ],
 )  # fmt: skip
 async def test_a_program_cannot_pass_a_test_that_is_run_beside_it(grader, source, reason):
-    result = await grade(grader, source, **script(LOOP))
+    time_limit_s = 1 if reason is Reason.TIME_LIMIT else 20
+    result = await grade(grader, source, time_limit_s=time_limit_s, **script(LOOP))
     assert (result.reward, result.reason) == (0.0, reason), result.detail
 
 
@@ -136,13 +138,14 @@ async def test_an_answer_that_keeps_the_test_busy_is_the_programs_failure(grader
         (checked("1/0"), "checker gives no verdict"),
         (checked("x ="), "checker gives no verdict"),
         (checked("import sys\nsys.exit(3)"), "checker gives no verdict"),
-        (checked("while True: pass"), "checker gives no verdict"),
+        (checked("while True: pass", time_limit_s=1), "checker gives no verdict"),
         (checked("import os\nos.kill(os.getpid(), 9)"), "checker gives no verdict"),
     ],
 )
 async def test_a_broken_test_or_checker_is_an_invalid_spec(grader, spec, why):
     with pytest.raises(InvalidSpec, match=why):
-        await grade(grader, "print(4)\ndef f(*a): return 1", time_limit_s=0.5, **spec)
+        time_limit_s = 0.5 if why == "time limit" else 20
+        await grade(grader, "print(4)\ndef f(*a): return 1", time_limit_s=time_limit_s, **spec)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_each_slot_of_each_room_has_its_own_user_until_the_room_ends() -> None:
         assert len({*own, *theirs}) == 4
         ours.release()
         other.kill()
-        other.wait(10)
+        other.wait(60)
     again = Users()
     first = [again.of(slot) for slot in range(4)]
     again.release()
@@ -70,5 +70,5 @@ async def test_two_rooms_run_side_by_side_as_different_users(kind: type[JailRunn
 
 
 async def _runs(room: JailRunner | LandlockRunner) -> End:
-    async with room.slot(30) as slot:
-        return (await room.run(Job("print(1)", Stdio(b"")), Limits(10, 512, 1024), slot)).end
+    async with room.slot(60) as slot:
+        return (await room.run(Job("print(1)", Stdio(b"")), Limits(20, 512, 1024), slot)).end
