@@ -78,18 +78,19 @@ def redis_server() -> Iterator[str]:
             stdout=subprocess.DEVNULL,
         )
         client = sync_redis.Redis(unix_socket_path=socket)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 client.ping()
                 break
             except sync_redis.ConnectionError:
-                assert time.monotonic() < deadline, "redis-server did not start"
+                assert time.monotonic() < deadline and server.poll() is None, "redis-server did not start"
+                time.sleep(0.01)
         try:
             yield f"unix://{socket}"
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)
 
 
 @pytest.fixture

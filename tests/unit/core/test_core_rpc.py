@@ -43,7 +43,7 @@ class Rig:
 
     async def status(self, service: str) -> int:
         stub = health_pb2_grpc.HealthStub(self.channel)
-        return (await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)).status
+        return (await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60)).status
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def rig() -> AsyncIterator[Rig]:
 async def test_an_error_arrives_as_it_was_raised(rig: Rig, failure: RlvrError) -> None:
     rig.servicer.failure = failure
     with pytest.raises(type(failure)) as caught, rlvr_errors():
-        await rig.stub.Verify(verifier_pb2.VerifyRequest(), timeout=5)
+        await rig.stub.Verify(verifier_pb2.VerifyRequest(), timeout=60)
     assert caught.value.detail == failure.detail
     assert caught.value.violations == failure.violations
     assert caught.value.retry_after_seconds == failure.retry_after_seconds
@@ -80,7 +80,7 @@ async def test_an_error_arrives_as_it_was_raised(rig: Rig, failure: RlvrError) -
 async def test_a_bug_is_internal_and_keeps_its_details_in_the_log(rig: Rig) -> None:
     rig.servicer.failure = KeyError("secret")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await rig.stub.Verify(verifier_pb2.VerifyRequest(), timeout=5)
+        await rig.stub.Verify(verifier_pb2.VerifyRequest(), timeout=60)
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in (caught.value.details() or "")
 
@@ -90,7 +90,7 @@ async def test_a_stream_delivers_what_it_had_before_its_error(rig: Rig) -> None:
     requests = [verifier_pb2.VerifyBatchRequest(items=[verifier_pb2.IndexedItem(index=i)]) for i in range(3)]
     seen = []
     with pytest.raises(Conflict), rlvr_errors():
-        async for response in rig.stub.VerifyBatch(iter(requests), timeout=5):
+        async for response in rig.stub.VerifyBatch(iter(requests), timeout=60):
             seen += [verdict.index for verdict in response.verdicts]
     assert seen == [0, 1, 2]
 

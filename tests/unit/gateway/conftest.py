@@ -134,7 +134,7 @@ class Serving:
 
         self.stack.push_async_callback(stop)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        return await self.stack.enter_async_context(httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False))
+        return await self.stack.enter_async_context(httpx.AsyncClient(base_url=self.url, timeout=90, trust_env=False))
 
 
 class _Server(uvicorn.Server):

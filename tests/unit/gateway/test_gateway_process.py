@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+WAIT_S = 60
+
 
 def start(log: Path, **env: str) -> subprocess.Popen[bytes]:
     defaults = {
@@ -31,7 +33,7 @@ def start(log: Path, **env: str) -> subprocess.Popen[bytes]:
 
 
 def up(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_S
     while True:
         for line in log.read_text().splitlines():
             if '"room is up"' in line:
@@ -82,12 +84,16 @@ def test_a_signal_ends_it_after_the_running_requests(log: Path, slow_verifier: s
         url = up(process, log)["http"]
         answers: list[httpx.Response] = []
         body = {"verifier": "slow", "completion": "", "spec": {}}
-        asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/verify", json=body, timeout=20)))
+
+        def ask() -> None:
+            answers.append(httpx.post(f"{url}/v1/verify", json=body, timeout=WAIT_S))
+
+        asking = threading.Thread(target=ask)
         asking.start()
-        assert arrived.wait(10)
+        assert arrived.wait(WAIT_S)
         process.send_signal(number)
-        assert process.wait(10) == 0
-        asking.join(10)
+        assert process.wait(WAIT_S) == 0
+        asking.join(WAIT_S)
         assert [answer.status_code for answer in answers] == [200]
     finally:
         process.kill()
@@ -98,8 +104,8 @@ def test_metrics_are_on_a_port_of_their_own(log: Path) -> None:
     process = start(log)
     try:
         said = up(process, log)
-        assert httpx.get(f"{said['http']}/metrics").status_code == 404
-        shown = httpx.get(f"http://127.0.0.1:{said['metrics_port']}/metrics").text
+        assert httpx.get(f"{said['http']}/metrics", timeout=WAIT_S).status_code == 404
+        shown = httpx.get(f"http://127.0.0.1:{said['metrics_port']}/metrics", timeout=WAIT_S).text
         assert re.search(r"^rlvr_http_request_duration_seconds_count", shown, re.MULTILINE)
     finally:
         process.kill()
@@ -121,7 +127,7 @@ def test_metrics_are_on_a_port_of_their_own(log: Path) -> None:
 )
 def test_what_it_cannot_start_with_is_said(log: Path, env: dict[str, str], code: int, says: str) -> None:
     process = start(log, **env)
-    assert process.wait(30) == code
+    assert process.wait(WAIT_S) == code
     assert says in log.read_text()
     assert "Traceback" not in log.read_text()
 

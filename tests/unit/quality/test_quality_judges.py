@@ -49,7 +49,7 @@ def test_math_verify_is_not_asked_about_options_of_ours(peer: PeerJudge) -> None
 def test_a_peer_that_hangs_is_killed_and_the_next_row_is_graded(
     peer: PeerJudge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peer_module, "_DEADLINE_S", 0.3)
+    monkeypatch.setattr(peer_module, "_DEADLINE_S", 5.0)  # the next row has no more
     os.kill(peer._child.pid, signal.SIGSTOP)
     hung, after = peer.judge([row("1", "1"), row("2", "2")])
     assert (hung.outcome, hung.reason) == ("error", "killed")
@@ -66,7 +66,7 @@ def test_a_peer_that_dies_is_replaced(peer: PeerJudge) -> None:
 def test_no_peer_process_is_left() -> None:
     with PeerJudge() as judge:
         pid = judge._child.pid
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while os.path.exists(f"/proc/{pid}"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
