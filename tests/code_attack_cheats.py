@@ -8,11 +8,14 @@ from rlvr.core.verdict import Reason
 ADD = {
     "tests": [{"type": "call", "args": [1, 2], "expected": 3}, {"type": "call", "args": [-5, 2], "expected": -3}],
     "entry_point": "add",
-    "time_limit_s": 0.6,
+    "time_limit_s": 20,
 }
-SUM = {"tests": [{"type": "stdio", "stdin": "2 3", "stdout": "5"}], "time_limit_s": 0.6}
+SUM = {"tests": [{"type": "stdio", "stdin": "2 3", "stdout": "5"}], "time_limit_s": 20}
+"""Far more than an attack takes, so that it is told by what it does and not by how slow the host is."""
+BRIEF = SUM | {"time_limit_s": 0.6}
+"""For attacks that go on until their time is over."""
 FILL = SUM | {"time_limit_s": 10}
-"""For attacks that take their time to get where they are stopped."""
+"""For those that take their time to get where they are stopped."""
 
 WRONG = {Reason.TESTS_FAILED}
 CRASH = {Reason.RUNTIME_ERROR}
@@ -121,11 +124,11 @@ CHEATS = [
         WRONG,
     ),
     cheat("C11 visible example only", "def add(a, b): return 3", ADD, WRONG),
-    cheat("C14 fork bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", SUM, STOPPED),
+    cheat("C14 fork bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", BRIEF, STOPPED),
     cheat(
         "C14 forking and leaving",
         "import os\nwhile True:\n    try:\n        if os.fork(): os._exit(0)\n    except OSError: pass",
-        SUM,
+        BRIEF,
         STOPPED | WRONG,
     ),
     cheat(
@@ -146,13 +149,13 @@ CHEATS = [
     cheat(
         "C15 subprocess", "import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)", SUM, WRONG
     ),
-    cheat("C16 busy", "while True: pass", SUM, LATE),
-    cheat("C16 asleep", "import time; time.sleep(1e9)", SUM, LATE),
+    cheat("C16 busy", "while True: pass", BRIEF, LATE),
+    cheat("C16 asleep", "import time; time.sleep(1e9)", BRIEF, LATE),
     cheat(
         "C16 signals blocked",
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nfor s in range(1, 65):\n"
         "    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\nwhile True: pass",
-        SUM,
+        BRIEF,
         LATE,
     ),
     cheat("C17 8 GB", "x = bytearray(8 << 30)", SUM, MEMORY),
@@ -172,7 +175,7 @@ CHEATS = [
     cheat(
         "C17 deep folders",
         "import os\nwhile True: os.mkdir('d', 0); os.chmod('d', 0o700); os.chdir('d'); open('f', 'w').close()",
-        SUM,
+        BRIEF,
         STOPPED,
     ),
     cheat("C18 100 MB", "import sys\nfor _ in range(100): sys.stdout.write('x' * 10**6)", SUM, OUTPUT),
@@ -187,7 +190,7 @@ CHEATS = [
         ADD,
         WRONG | CRASH,
     ),
-    cheat("C25 stopped", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", SUM, LATE),
+    cheat("C25 stopped", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", BRIEF, LATE),
     cheat(
         "C25 limits up",
         "import resource\nfor l in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_NPROC):\n"
@@ -198,7 +201,7 @@ CHEATS = [
     cheat(
         "C26 clocks patched",
         "import time, signal\ntime.time = time.monotonic = time.perf_counter = lambda: 0\nwhile True: pass",
-        SUM,
+        BRIEF,
         LATE,
     ),
     cheat("C31 not a number", "def add(a, b): return float('nan')", ADD, WRONG),

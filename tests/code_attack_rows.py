@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import textwrap
 
-from code_attack_cheats import ADD, CHEATS, CRASH, MEMORY, STOPPED, SUM, WRONG
+from code_attack_cheats import ADD, BRIEF, CHEATS, CRASH, MEMORY, STOPPED, SUM, WRONG
 from code_attacks import Row, answered, cheat, fair, graded, invalid, probe, spec_of
 from rlvr.core.verdict import Reason
 from rlvr.verifier.code.runner import End, Job, Limits, Stdio
-from sandboxes import grade_with, run_with, until, zygote_of
+from sandboxes import grade_with, run_with, zygote_of
 
 LOOP = "def check(candidate):\n    for i in range(3): assert candidate(i, 1) == i + 1"
 
 
 def run_beside(code=LOOP):
     """A test that runs in a process of its own."""
-    return {"tests": [{"type": "script", "code": code}], "entry_point": "add", "time_limit_s": 3}
+    return {"tests": [{"type": "script", "code": code}], "entry_point": "add", "time_limit_s": 20}
 
 
 SECRET_CORES = """
@@ -94,9 +94,9 @@ MORE = [
     cheat("C13 right block, then a wrong one", "```python\nprint(5)\n```\nor\n```python\nprint(6)\n```", SUM, WRONG),
     cheat("C13 right block while thinking", "<think>```python\nprint(5)\n```</think>\n```python\n```", SUM,
           {Reason.NO_ANSWER}),
-    cheat("C16 cores taken in secret", SECRET_CORES, SUM, STOPPED),
+    cheat("C16 cores taken in secret", SECRET_CORES, BRIEF, STOPPED),
     cheat("C17 memory of processes closed to us", UNDUMPABLE, SUM | {"time_limit_s": 5}, MEMORY | STOPPED),
-    fair("C15 output pipe in flight", IN_FLIGHT, SUM | {"time_limit_s": 5}),
+    fair("C15 output pipe in flight", IN_FLIGHT, SUM),
     fair("C18 16 MB each way", "import sys\nsys.stdout.write(sys.stdin.read())",
          {"tests": [{"type": "stdio", "stdin": "x" * 2**24, "stdout": "x" * 2**24}], "time_limit_s": 20}),
     fair("C19 10 MB never read", "print(5)",
@@ -169,13 +169,18 @@ async def _killed(grader, times):
     """Kill the zygote under a run, which is then done again, once."""
     spec = spec_of(SUM | {"time_limit_s": 30})
     sleep_s = 60 if times > 1 else 0.3
-    task = asyncio.create_task(grade_with(grader, f"import time\ntime.sleep({sleep_s})\nprint(5)", spec))
+    source = f"import time\ntime.sleep({sleep_s})\nprint(5)"
+    task = asyncio.create_task(grade_with(grader, source, spec))
     killed = None
     async with asyncio.timeout(60):
         for _ in range(times):
             last = killed
-            killed = await until(lambda last=last: (found := zygote_of(grader)) != last and found)
-            killed.kill()
+            while not (found := zygote_of(grader)) or found == last:
+                if task.done():  # before it was seen at work, by a host that stood still
+                    task = asyncio.create_task(grade_with(grader, source, spec))
+                await asyncio.sleep(0.002)
+            found.kill()
+            killed = found
         return graded(await task)
 
 

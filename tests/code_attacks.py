@@ -27,9 +27,11 @@ from rlvr.verifier.protocol import InvalidSpec
 from sandboxes import grade_with, leftovers, new_leftovers, run_with, settled, started
 
 _PROBES = Path(__file__).parent / "unit/verifier/probes"
-_HONEST = CodeSpec(tests=[{"type": "call", "args": [1, 2], "expected": 3}], entry_point="add")
-_BESIDE = CodeSpec(tests=[{"type": "script", "code": "for i in [1]: assert add(i, 1) == 2"}], entry_point="add")
-_LEFT_S = 5
+_HONEST = CodeSpec(tests=[{"type": "call", "args": [1, 2], "expected": 3}], entry_point="add", time_limit_s=20)
+_BESIDE = CodeSpec(
+    tests=[{"type": "script", "code": "for i in [1]: assert add(i, 1) == 2"}], entry_point="add", time_limit_s=20
+)
+_LEFT_S = 60
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ _EVERYTHING = os.environ.get("RLVR_TEST_ALL_TIERS") == "1"
 _ATTACKS_ON_BOXES = {"C05", "C08", "C14", "C15", "C17", "C18", "C20", "C21", "C22", "C24", "C25", "C32"}
 """The families that are about what holds a program, of each of which they bear one; what judges it is the same."""
 WAIT_S = 60
-BUSY_S = 20
+BUSY_S = 60
 _CGROUPS = Path("/sys/fs/cgroup")
 _AT_WORK: set[CodeGrader] = set()
 """Graders of this test process; what they replace after a run, in their own time, is nothing left over."""
@@ -172,10 +172,16 @@ async def settled(grader: CodeGrader) -> None:
             await grader.runner._pool.settled()
         return
     expected = 2 if grader.describe()["tier"] == "jail" else 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         for zygote in getattr(grader.runner, "_zygotes", {}).values():
-            while zygote.alive and len(psutil.Process(zygote.pid).children(recursive=True)) != expected:
+            while zygote.alive and _num_below(zygote.pid) != expected:
                 await asyncio.sleep(0.01)
+
+
+def _num_below(pid: int) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):  # killed just now, which is soon known
+        return len(psutil.Process(pid).children(recursive=True))
+    return -1
 
 
 async def until(condition):
@@ -275,7 +281,8 @@ def nothing_left_behind():
     """Fails unless the block leaves everything as it was."""
     before = leftovers()
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WAIT_S
     while left := new_leftovers(before):
         gc.collect()  # docker-py leaves the socket of a connection that was refused to it
         assert time.monotonic() < deadline, f"left over: {left}"
+        time.sleep(0.02)

@@ -159,7 +159,7 @@ async def test_a_cancelled_run_is_killed_with_its_box(grader):
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_box_killed_from_outside_is_replaced(grader):  # C32
-    task = asyncio.create_task(grade_with(grader, "import time\ntime.sleep(1)\nprint(5)", FIVE))
+    task = asyncio.create_task(grade_with(grader, "import time\ntime.sleep(4)\nprint(5)", FIVE))
     box = await until(lambda: next((box for box in grader.runner._running if box.run.started.done()), None))
     os.kill(box.pid, signal.SIGKILL)
     assert (await task).outcome is Outcome.CORRECT

@@ -26,7 +26,9 @@ from sandboxes import WAIT_S, grade_with, settled, started
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EXTERNAL = [name for name, language in LANGUAGES.items() if isinstance(language, External)]
 COMPILED = [name for name in EXTERNAL if LANGUAGES[name].compile]
-LIMITED = {"compile": {"time_s": 6, "memory_mb": 512, "artefact_mb": 16, "scratch_mb": 32}}
+COMPILATION = {"memory_mb": 512, "artefact_mb": 16, "scratch_mb": 32}
+BRIEF_COMPILATION = COMPILATION | {"time_s": 6}
+"""For compilations that go on until their time is over; a right program may take a slow host as long."""
 
 
 class Counted:
@@ -48,14 +50,22 @@ class Counted:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail():
-    async with started("jail", concurrency=2, languages=None, output_limit_bytes=2**20, **LIMITED) as grader:
+    async with started("jail", concurrency=2, languages=None, output_limit_bytes=2**20, compile=COMPILATION) as grader:
         runner = grader.runner
         async with runner.slot(WAIT_S) as one, runner.slot(WAIT_S) as other:
             for slot in (
                 one,
                 other,
             ):  # what a slot needs is made when it is first used, which `other_tier` would notice
-                await runner.run(Job("", Stdio(b"")), Limits(10, 512, 1024), slot)
+                await runner.run(Job("", Stdio(b"")), Limits(20, 512, 1024), slot)
+        yield grader
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def brief_jail(jail):
+    await settled(jail)
+    languages = ("c", "cpp")
+    async with started("jail", concurrency=2, languages=languages, compile=BRIEF_COMPILATION) as grader:
         yield grader
 
 
@@ -77,7 +87,7 @@ async def runs(jail):
 
 def spec(language, stdin="2 3", stdout="5", **options):
     tests = [{"type": "stdio", "stdin": stdin, "stdout": stdout}]
-    return CodeSpec(**({"language": language, "tests": tests, "time_limit_s": 5} | options))
+    return CodeSpec(**({"language": language, "tests": tests, "time_limit_s": 20} | options))
 
 
 async def grade(grader, language, source, *args, **options):
@@ -100,7 +110,9 @@ async def check(grader, language, what):
     elif what in ("right", "wrong"):
         found = await grade(grader, language, source)
     else:
-        found = await grade(grader, language, source, time_limit_s=1, memory_limit_mb=128)
+        # Only what may go on for ever is stopped for time: to start some languages takes a slow host a second.
+        time_limit_s = 1 if Reason.TIME_LIMIT in REASONS[what] else 20
+        found = await grade(grader, language, source, time_limit_s=time_limit_s, memory_limit_mb=128)
     assert found.reason in REASONS[what], found
     await settled(grader)
 
@@ -151,13 +163,13 @@ async def test_a_compile_error_is_told_in_the_compilers_words(jail, language):
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-async def test_c28_a_compilation_sees_nothing_and_ends(jail, bomb):
-    found = await grade(jail, "cpp", BOMBS[bomb])
+async def test_c28_a_compilation_sees_nothing_and_ends(brief_jail, bomb):
+    found = await grade(brief_jail, "cpp", BOMBS[bomb])
     # Standard input is empty, and so includes nothing.
     reasons = {Reason.COMPILE_ERROR, Reason.TESTS_FAILED} if bomb == "bomb: standard input" else {Reason.COMPILE_ERROR}
     assert found.outcome is Outcome.INCORRECT and found.reason in reasons, found
     assert "root:" not in found.detail
-    await settled(jail)
+    await settled(brief_jail)
 
 
 async def test_c28_ending_before_main_passes_nothing(jail):
@@ -223,9 +235,9 @@ async def test_a_failure_of_ours_is_tried_again_and_not_kept(jail, runs):
     assert (await grade(jail, "c", source)).outcome is Outcome.CORRECT
 
 
-async def test_a_compile_bomb_takes_no_time_from_an_honest_program(jail):
-    bomb = asyncio.create_task(grade(jail, "cpp", BOMBS["bomb: templates"] + "// beside"))
-    honest = await grade(jail, "c", PROGRAMS["c"]["right"] + "// beside", time_limit_s=1)
+async def test_a_compile_bomb_takes_no_time_from_an_honest_program(brief_jail):
+    bomb = asyncio.create_task(grade(brief_jail, "cpp", BOMBS["bomb: templates"] + "// beside"))
+    honest = await grade(brief_jail, "c", PROGRAMS["c"]["right"] + "// beside", time_limit_s=4)
     assert honest.outcome is Outcome.CORRECT
     assert (await bomb).reason is Reason.COMPILE_ERROR
 

@@ -34,7 +34,9 @@ async def test_honest_and_hostile_programs_at_a_time_get_their_verdicts_and_leav
         await asyncio.gather(*(ask() for _ in range(8)))
         await settled(grader)
         assert not soak.mistakes
-        assert not new_leftovers(before)
+        async with asyncio.timeout(WAIT_S):
+            while new_leftovers(before):
+                await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("tier", ["jail", "landlock"])
