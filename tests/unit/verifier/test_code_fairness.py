@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from code_attack_rows import SECRET_CORES, UNDUMPABLE
 from rlvr.core.errors import Overloaded
 from rlvr.v1 import verifier_pb2 as pb
+from rlvr.verifier.code import slots as slots_module
 from rlvr.verifier.code.runners.cgroups import Cgroup
 from rlvr.verifier.code.runners.users import FIRST_UID
 from rlvr.verifier.code.slots import Slots
@@ -45,7 +47,8 @@ async def started(**code):
 
 def item(source, num_tests=1, **spec):
     tests = [{"type": "stdio", "stdout": "5"}] * num_tests
-    return pb.VerifyItem(verifier="code", completion=source, spec_json=json.dumps({"tests": tests, **spec}))
+    spec = {"tests": tests, "time_limit_s": 20, **spec}
+    return pb.VerifyItem(verifier="code", completion=source, spec_json=json.dumps(spec))
 
 
 def why(verdict):
@@ -93,11 +96,20 @@ def pin(cores):
                 process.cpu_affinity(cores)
 
 
+async def on_this_core(verification, program):
+    """The verdict on a program, which others than our rivals may keep from the core for so long that there is none."""
+    async with asyncio.timeout(WAIT_S):
+        while why(verdict := await verification.verdict(program, WAIT_S)) == "sandbox":
+            pass
+    return verdict
+
+
 async def test_waiting_for_a_slot_and_for_the_sandbox_costs_a_program_nothing():
-    async with started(concurrency=1, total_time_s=1.0) as verification:
-        programs = [verification.verdict(item(SLEEPS.format(0.05), num_tests=4), WAIT_S) for _ in range(10)]
+    # Together they take longer than one of them may, which leaves each of them room to be held up.
+    async with started(concurrency=1, total_time_s=4.0) as verification:
+        programs = [verification.verdict(item(SLEEPS.format(0.1), num_tests=4), WAIT_S) for _ in range(12)]
         verdicts = await asyncio.gather(*programs)
-    assert [why(verdict) for verdict in verdicts] == ["ok"] * 10
+    assert [why(verdict) for verdict in verdicts] == ["ok"] * 12
     waits = [verdict.queue_ms for verdict in verdicts]
     assert waits == sorted(waits) and waits[-1] > sum(verdict.duration_ms for verdict in verdicts[:-1]) * 0.9
 
@@ -116,14 +128,14 @@ async def test_a_program_keeps_its_slot_for_all_of_its_tests():
 
 async def test_a_program_whose_turn_does_not_come_in_time_is_a_queue_timeout():
     async with started(concurrency=1) as verification:
-        first = asyncio.create_task(verification.verdict(item(SLEEPS.format(1)), WAIT_S))
+        first = asyncio.create_task(verification.verdict(item(SLEEPS.format(4)), WAIT_S))
         await asyncio.sleep(0)
         late = await verification.verdict(item("print(5)"), 0.2)
         assert not first.done()
         assert (why(late), late.outcome) == ("queue", pb.OUTCOME_ERROR)
         assert late.queue_ms >= 200 and late.duration_ms < late.queue_ms
         assert why(await first) == "ok"
-        assert why(await verification.verdict(item("print(5)"), 0.2)) == "ok"
+        assert why(await verification.verdict(item("print(5)"), WAIT_S)) == "ok"
 
 
 async def test_programs_beyond_the_bound_on_waiting_are_refused():
@@ -136,16 +148,22 @@ async def test_programs_beyond_the_bound_on_waiting_are_refused():
         assert why(await verification.verdict(item("print(5)"), WAIT_S, patient=True)) == "ok"
 
 
-async def test_a_refused_caller_is_told_how_long_the_line_is():
+async def test_a_refused_caller_is_told_how_long_the_line_is(monkeypatch):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(slots_module, "time", clock)
     slots = Slots(2, max_queue=1)
 
-    async def hold(seconds):
+    async def run(seconds):
+        async with slots.take(WAIT_S):
+            clock.now += seconds
+
+    async def hold():
         async with slots.take(WAIT_S, patient=True):
-            await asyncio.sleep(seconds)
+            await asyncio.Event().wait()
 
     async def refusal(num_waiting):
         """What a caller is told while so many wait."""
-        holders = [asyncio.create_task(hold(WAIT_S)) for _ in range(2 + num_waiting)]
+        holders = [asyncio.create_task(hold()) for _ in range(2 + num_waiting)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
             await slots.take(WAIT_S).__aenter__()
@@ -154,16 +172,10 @@ async def test_a_refused_caller_is_told_how_long_the_line_is():
         await asyncio.wait(holders)
         return refused.value.retry_after_seconds
 
-    async def after_programs_of(seconds):
-        begin = time.monotonic()
-        await asyncio.gather(*(hold(seconds) for _ in range(60)))
-        return (time.monotonic() - begin) / 30
-
-    took = await after_programs_of(0.02)
-    told = await refusal(num_waiting=9)
-    assert 0.02 * 10 / 2 * 0.9 <= told <= took * 10 / 2 * 4
-    await after_programs_of(0.02)
-    assert await refusal(num_waiting=99) > 5 * told
+    for num_waiting, seconds in ((9, 0.02), (99, 0.02), (9, 0.5)):
+        for _ in range(60):
+            await run(seconds)
+        assert await refusal(num_waiting) == pytest.approx((num_waiting + 1) * seconds / 2, rel=0.01)
 
 
 async def test_a_cancelled_wait_leaves_the_line_as_it_was():
@@ -181,9 +193,9 @@ async def test_a_cancelled_wait_leaves_the_line_as_it_was():
 async def test_a_program_is_not_blamed_for_cores_the_host_did_not_give():
     async with started() as verification:
         with busy_core(2):
-            verdict = await verification.verdict(item(BURNS.format(0.35), time_limit_s=0.7), WAIT_S)
-            assert why(verdict) == "ok"
-            assert why(await verification.verdict(item(SLEEPS.format(30), time_limit_s=0.7), WAIT_S)) == "late"
+            # A third of a core gives it what it needs after its limit.
+            assert why(await on_this_core(verification, item(BURNS.format(1.6), time_limit_s=4))) == "ok"
+            assert why(await on_this_core(verification, item(SLEEPS.format(30), time_limit_s=0.7))) == "late"
         with busy_core(9):
             assert why(await verification.verdict(item(BURNS.format(30), time_limit_s=0.5), WAIT_S)) == "sandbox"
 
@@ -206,9 +218,15 @@ async def test_without_cgroups_children_in_secret_are_no_excuse_and_memory_has_a
 
 async def test_a_program_killed_from_outside_is_run_once_more():
     async with started() as verification:
-        task = asyncio.create_task(verification.verdict(item(BURNS.format(0.5), time_limit_s=20), WAIT_S))
-        (await until(leaf)).kill()
-        assert why(await task) == "ok"
+        killed = False
+        while not killed:  # it may be done before it is seen, by a host that stood still
+            task = asyncio.create_task(verification.verdict(item(BURNS.format(1), time_limit_s=20), WAIT_S))
+            program = await until(lambda task=task: leaf() or task.done())
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if program is not True:
+                    program.kill()
+                    killed = True
+            assert why(await task) == "ok"
 
 
 async def test_a_program_that_kills_itself_has_failed():
