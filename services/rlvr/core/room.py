@@ -26,6 +26,9 @@ from rlvr.core.telemetry import get_logger
 S = TypeVar("S", bound=CoreSettings)
 log = get_logger("room")
 
+_PING_S = 5.0
+_NO_ANSWER: tuple[type[Exception], ...] = (TimeoutError, *LOST)
+
 
 class Worker(Protocol):
     """Something that works in the background."""
@@ -108,9 +111,10 @@ async def _work(room: Room[S], stopping: asyncio.Event) -> int:
 async def _watch_redis(room: Room[S]) -> None:
     while True:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_PING_S):
                 await room.redis.ping()
             await room.health.set_part("redis", "")
-        except LOST as failure:
-            await room.health.set_part("redis", f"Redis cannot be reached: {failure}")
+        except _NO_ANSWER as failure:
+            why = str(failure) or f"no answer within {_PING_S:g} s"
+            await room.health.set_part("redis", f"Redis cannot be reached: {why}")
         await asyncio.sleep(1)
