@@ -312,6 +312,21 @@ async def test_a_receiver_that_never_comes_holds_up_training_for_the_time_out_an
     await until(lambda: not _refuses(sender, "v2"))
 
 
+async def test_a_loan_that_ran_out_before_it_was_sent_is_refused_and_the_next_is_not(
+    network: GlooNetwork, models: Models
+) -> None:
+    sender = WeightSender(network, timeout_s=0.01)
+    sender.hold("v1", models[1])
+    unique_id, _ = sender.offer("v1", 1)
+    with sender.lend(unique_id) as loan:
+        await asyncio.to_thread(sender.withdraw)
+        # From here on the weights may change.
+        with pytest.raises(DeadlineExceeded, match="RLVR_TRAINER__TRANSFER_TIMEOUT_S"):
+            await sender.send(loan)
+    sender.hold("v2", models[1])
+    sender.offer("v2", 1)
+
+
 def _refuses(sender: WeightSender, manifest_sha256: str) -> bool:
     try:
         sender.offer(manifest_sha256, 1)

@@ -159,7 +159,10 @@ class WeightSender:
             Unavailable: the communicator failed.
             DeadlineExceeded: it took too long.
         """
-        loan.begun = True
+        with self._changed:
+            if loan not in self._loans:
+                raise self._too_late()
+            loan.begun = True
         sent: Future[None] = Future()
         # A daemon: one that hangs in the communicator must not keep the process from ending.
         threading.Thread(target=self._run, args=(loan, sent), daemon=True, name="transfer").start()
@@ -170,9 +173,12 @@ class WeightSender:
             async with asyncio.timeout(loan.deadline - time.monotonic()):
                 await asyncio.shield(end)
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"the weights were not sent within {self._timeout_s} s (RLVR_TRAINER__TRANSFER_TIMEOUT_S)"
-            ) from None
+            raise self._too_late() from None
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"the weights were not sent within {self._timeout_s} s (RLVR_TRAINER__TRANSFER_TIMEOUT_S)"
+        )
 
     def _run(self, loan: Loan, sent: Future[None]) -> None:
         failure: Exception | None = None
