@@ -313,8 +313,10 @@ async def test_a_receiver_that_never_comes_holds_up_training_for_the_time_out_an
 
 
 async def test_a_loan_that_ran_out_before_it_was_sent_is_refused_and_the_next_is_not(
-    network: GlooNetwork, models: Models
+    network: GlooNetwork, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    joined: list[object] = []
+    monkeypatch.setattr(network, "join", lambda *group: joined.append(group))
     sender = WeightSender(network, timeout_s=0.01)
     sender.hold("v1", models[1])
     unique_id, _ = sender.offer("v1", 1)
@@ -323,6 +325,10 @@ async def test_a_loan_that_ran_out_before_it_was_sent_is_refused_and_the_next_is
         # From here on the weights may change.
         with pytest.raises(DeadlineExceeded, match="RLVR_TRAINER__TRANSFER_TIMEOUT_S"):
             await sender.send(loan)
+    for thread in threading.enumerate():
+        if thread.name == "transfer":
+            await asyncio.to_thread(thread.join)
+    assert joined == []
     sender.hold("v2", models[1])
     sender.offer("v2", 1)
 
