@@ -62,11 +62,13 @@ class RoomProcess:
                 [sys.executable, "-m", f"rlvr.{self.room}"], env=environment, stdout=log, stderr=log
             )
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 110) -> None:
         """Poll its health until it serves."""
         deadline = time.monotonic() + seconds
         assert self.process is not None
-        with grpc.insecure_channel(self.address) as connection:
+        # Tried again as often at the end of a long start as at its beginning.
+        often = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
+        with grpc.insecure_channel(self.address, options=often) as connection:
             stub = health_pb2_grpc.HealthStub(connection)
             while True:
                 try:
@@ -83,10 +85,11 @@ class RoomProcess:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
-    def stop(self, seconds: float = 20) -> int:
-        """SIGTERM, and wait; its exit code."""
+    def stop(self, seconds: float = 60) -> int:
+        """SIGTERM, and wait; its exit code. A room may take its time to drain twice, 10 s each: for its work, and then
+        for its calls."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -121,7 +124,7 @@ class GatewayProcess:
         log = self.home / "gateway.log"
         with log.open("wb") as output:
             self.process = subprocess.Popen([sys.executable, "-m", "rlvr.gateway"], env=environment, stderr=output)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 110
         while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
             assert self.process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
@@ -131,4 +134,4 @@ class GatewayProcess:
         """SIGTERM, and wait."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)

@@ -152,7 +152,7 @@ async def running_room(engine: Any, redis: Redis, cache: Path) -> AsyncIterator[
             await channel.close(grace=None)
     finally:
         stopping.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(*workers, return_exceptions=True)
         await upstream.close(grace=None)
         await serving.__aexit__(None, None, None)

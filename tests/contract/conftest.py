@@ -33,9 +33,9 @@ def client(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             with log.open("wb") as output:
                 command = [sys.executable, "-m", f"rlvr.{name}"]
                 process = subprocess.Popen(command, env={**os.environ, **common, **env}, stderr=output)
-            stack.callback(process.wait, 20)
+            stack.callback(process.wait, 60)
             stack.callback(process.terminate)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 110
             while not (found := re.search(pattern, log.read_text())):
                 assert process.poll() is None and time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)

@@ -80,5 +80,5 @@ def test_a_room_installs_and_starts_with_its_own_extra(room: str, tmp_path: Path
             raise AssertionError("".join(lines))
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0, "".join(lines)
