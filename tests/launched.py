@@ -54,9 +54,11 @@ class RunningPlatform:
 
     def kill(self, room: str) -> None:
         """Kill -9 a room (or `redis`) and wait until the launcher has started it again."""
+        # A room that is being started has pid 0, which to kill() is whoever asks.
+        wait_until(lambda: self.pid(room) > 0, f"{room} runs")
         before = self.restarts(room)
         os.kill(self.pid(room), signal.SIGKILL)
-        wait_until(lambda: self.restarts(room) > before, f"{room} is started again")
+        wait_until(lambda: self.restarts(room) > before and self.pid(room) > 0, f"{room} is started again")
 
     def processes(self) -> list[psutil.Process]:
         """The launcher and everything that descends from it."""

@@ -73,7 +73,7 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPlatform
             platform.launcher.terminate()
     for platform in started:
         try:
-            platform.launcher.wait(30)
+            platform.launcher.wait(60)
         except subprocess.TimeoutExpired:
             platform.launcher.kill()
             platform.launcher.wait()

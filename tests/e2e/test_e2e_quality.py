@@ -22,7 +22,7 @@ NO_GOLD = {"form": "integer", "gold": "", "answer": "42", "right": True}
 
 
 def run(*options: str, command: list[str] = COMMAND) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=110)
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=500)
 
 
 def document(*options: str) -> dict[str, Any]:

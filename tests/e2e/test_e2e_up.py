@@ -37,14 +37,15 @@ def graded(url: str) -> bool:
 
 def test_every_room_runs_and_a_posted_trace_gets_its_verdict(platform: RunningPlatform) -> None:
     assert set(platform.now.rooms) == {*ROOMS, "redis"}
-    assert httpx.get(f"{platform.url}/readyz").status_code == 200
+    # It asks the rooms with a deadline of a second, which a machine that stands still does not keep.
+    wait_until(lambda: httpx.get(f"{platform.url}/readyz", timeout=30).status_code == 200, "the gateway is ready")
     verdict = verify(platform.url)
     assert (verdict["outcome"], verdict["reward"]) == ("correct", 1.0)
 
 
 def test_every_room_publishes_its_metrics(platform: RunningPlatform) -> None:
     for room in ROOMS:
-        text = httpx.get(platform.now.rooms[room].metrics).text
+        text = httpx.get(platform.now.rooms[room].metrics, timeout=30).text
         assert "rlvr_build_info" in text, room
 
 
@@ -108,7 +109,7 @@ def test_a_signal_stops_everything_and_leaves_no_process(
     assert len(processes) >= 1 + 1 + len(ROOMS)
     os.kill(platform.launcher.pid, number)
     assert platform.launcher.wait(60) == 0
-    assert alive(processes) == []
+    wait_until(lambda: not alive(processes), "all children are gone")
     assert not (platform.home / "platform.json").exists()
     assert not (platform.home / "redis" / "redis.sock").exists()
 
@@ -117,9 +118,16 @@ def test_killing_the_launcher_outright_leaves_no_process(start_platform: StartPl
     platform = start_platform()
     processes = platform.processes()
     platform.launcher.kill()
-    platform.launcher.wait(10)
+    platform.launcher.wait(60)
     wait_until(lambda: not alive(processes), "all children are gone", 60)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in processes if is_alive(process)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
