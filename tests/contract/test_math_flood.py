@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,9 +27,8 @@ CONNECTIONS = 48
 def verifier(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoomProcess]:
     settings = {"KINDS": '["math"]', "WORKERS": WORKERS, "MEMORY_MB": MEMORY_MB, "CACHE_SIZE": 0}
     env = {f"RLVR_VERIFIER__{name}": str(value) for name, value in settings.items()}
-    room = RoomProcess(
-        "verifier", redis_server, tmp_path_factory.mktemp("verifier"), {"RLVR_METRICS__LISTEN": "", **env}
-    )
+    env["RLVR_METRICS__LISTEN"] = f"127.0.0.1:{free_port()}"
+    room = RoomProcess("verifier", redis_server, tmp_path_factory.mktemp("verifier"), env)
     room.start()
     yield room
     room.stop()
@@ -52,7 +52,7 @@ def url(verifier: RoomProcess, redis_server: str, tmp_path_factory: pytest.TempP
 
 def is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+        return httpx.get(f"{url}/healthz", timeout=30, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -94,13 +94,28 @@ def graders(verifier: RoomProcess) -> list[psutil.Process]:
     return [process for child in psutil.Process(verifier.process.pid).children() for process in child.children()]
 
 
+def lost(verifier: RoomProcess) -> float:
+    """Workers that were lost or had grown; not those that stood in for a slow one and were let go."""
+    url = f"http://{verifier.env['RLVR_METRICS__LISTEN']}/metrics"
+    text = httpx.get(url, timeout=30, trust_env=False).text
+    return sum(float(value) for value in re.findall(r"^rlvr_pool_restarts_total{.*} (\S+)$", text, re.MULTILINE))
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 async def test_a_thousand_good_requests_among_two_hundred_hostile_ones_are_all_right(
     url: str, verifier: RoomProcess
 ) -> None:
     sent = good(1_000) + hostile(200)
     random.Random(0).shuffle(sent)
-    (nursery,) = {process.ppid() for process in graders(verifier)}
-    cap = psutil.Process(nursery).memory_info().rss + (MEMORY_MB << 20)
+    assert verifier.process is not None
+    [nursery] = psutil.Process(verifier.process.pid).children()
+    cap = nursery.memory_info().rss + (MEMORY_MB << 20)
     largest = 0
     gate = asyncio.Semaphore(CONNECTIONS)
     done = asyncio.Event()
@@ -132,9 +147,9 @@ async def test_a_thousand_good_requests_among_two_hundred_hostile_ones_are_all_r
     for (body, outcome), verdict in zip(sent, verdicts, strict=True):
         assert verdict["outcome"] == outcome, (str(body)[:300], verdict)
     assert 0 < largest < cap, "a worker is over its memory"
-    assert len(graders(verifier)) >= WORKERS
+    wait_until(lambda: len(graders(verifier)) >= WORKERS, "all workers are there")
     # Orders of magnitude above what they take, and far below 200 deadlines.
-    assert sum(sum(process.cpu_times()[:2]) for process in graders(verifier)) < 100
+    assert sum(map(cpu_seconds, graders(verifier))) < 100
 
 
 async def test_the_batch_of_the_same_is_all_right(url: str) -> None:
@@ -148,10 +163,10 @@ async def test_the_batch_of_the_same_is_all_right(url: str) -> None:
 
 
 async def test_fifty_megabytes_are_refused_and_the_next_one_is_graded(url: str, verifier: RoomProcess) -> None:
-    before = {process.pid for process in graders(verifier)}
+    before = lost(verifier)
     async with httpx.AsyncClient(base_url=url, timeout=100, trust_env=False) as client:
         huge = await client.post("/v1/verify", content=json.dumps(request("a" * 50_000_000 + r"\boxed{42}", "42")))
         assert huge.status_code == 413 or (huge.json()["outcome"], huge.json()["reason"]) == ("incorrect", "too_large")
         verdict = (await client.post("/v1/verify", content=json.dumps(request(r"\boxed{42}", "42")))).json()
     assert verdict["outcome"] == "correct"
-    assert {process.pid for process in graders(verifier)} == before
+    assert lost(verifier) == before
