@@ -56,7 +56,7 @@ class Service:
 
     def gauge(self, name: str) -> float:
         """The value of one of its metrics, summed over labels."""
-        text = httpx.get(self.metrics_url, trust_env=False).text
+        text = httpx.get(self.metrics_url, timeout=30, trust_env=False).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
@@ -157,21 +157,39 @@ async def test_a_batch_larger_than_the_queue_waits_and_its_times_add_up(
     client: httpx.AsyncClient, ndjson: bool
 ) -> None:
     items = [item(f"import time\ntime.sleep(0.02)\nprint({5 if number % 2 else 6})") for number in range(24)]
+    # A machine that stands still for a moment adds it to the times of all that are in hand. It does not every time.
+    for _ in range(5):
+        verdicts, whole_ms = await graded_in_a_batch(client, items, ndjson)
+        assert [verdict["outcome"] for verdict in verdicts] == ["incorrect", "correct"] * 12
+        if not (wrong := what_does_not_add_up(verdicts, whole_ms)):
+            return
+    raise AssertionError(wrong)
+
+
+async def graded_in_a_batch(
+    client: httpx.AsyncClient, items: list[dict[str, Any]], ndjson: bool
+) -> tuple[list[dict[str, Any]], float]:
+    """The verdicts in order, and how long the batch took."""
     begin = time.monotonic()
     if ndjson:
         answer = await client.post("/v1/verify/batch", content="\n".join(map(json.dumps, items)), headers=NDJSON)
         verdicts = sorted(map(json.loads, answer.text.splitlines()), key=lambda verdict: verdict["index"])
     else:
         verdicts = (await client.post("/v1/verify/batch", json={"items": items})).json()["verdicts"]
-    whole_ms = (time.monotonic() - begin) * 1000
-    assert [verdict["outcome"] for verdict in verdicts] == ["incorrect", "correct"] * 12
-    # One at a time: graded one after the other, each has waited for all before it and for nothing else.
+    return verdicts, (time.monotonic() - begin) * 1000
+
+
+def what_does_not_add_up(verdicts: list[dict[str, Any]], whole_ms: float) -> str:
+    """One at a time: graded one after the other, each has waited for all before it and for nothing else."""
     graded = sorted(verdicts, key=lambda verdict: verdict["queue_ms"])
     durations = [verdict["duration_ms"] for verdict in graded]
-    assert min(durations) >= 20 and sum(durations) <= 1.1 * whole_ms
+    if min(durations) < 20 or sum(durations) > 1.1 * whole_ms:
+        return f"durations of {durations} ms in a batch of {whole_ms} ms"
     for place, verdict in enumerate(graded):
-        assert verdict["queue_ms"] >= 0.9 * sum(durations[:place])
-        assert verdict["queue_ms"] + verdict["duration_ms"] <= whole_ms
+        waited, lasted = verdict["queue_ms"], verdict["duration_ms"]
+        if waited < 0.9 * sum(durations[:place]) or waited + lasted > whole_ms:
+            return f"{waited} ms of waiting at place {place} of durations of {durations} ms, {whole_ms} ms in all"
+    return ""
 
 
 async def test_a_batch_past_its_deadline_is_our_error_and_nobodys_zero(stub: Any) -> None:
@@ -220,7 +238,8 @@ async def _grpc_batch_cancelled(service: Service, client: httpx.AsyncClient, stu
 
 
 async def _grpc_deadline(service: Service, client: httpx.AsyncClient, stub: Any, begun: Awaitable[None]) -> None:
-    call = stub.Verify(pb.VerifyRequest(item=message(STAYS)), timeout=2)
+    # Enough for the program to begin, on a machine that stands still in between too.
+    call = stub.Verify(pb.VerifyRequest(item=message(STAYS)), timeout=10)
     await begun
     with pytest.raises(grpc.aio.AioRpcError, match="DEADLINE_EXCEEDED"):
         await call
@@ -269,7 +288,7 @@ async def test_a_caller_who_leaves_kills_its_run_and_frees_its_slot(
 
 
 def test_the_metrics_tell_how_runs_ended(service: Service) -> None:
-    text = httpx.get(service.metrics_url, trust_env=False).text
+    text = httpx.get(service.metrics_url, timeout=30, trust_env=False).text
     assert re.search(r'^rlvr_sandbox_runs_total{end="exited",tier="\w+"} [1-9]', text, re.MULTILINE)
     assert re.search(r'^rlvr_sandbox_runs_total{end="stopped",tier="\w+"} [1-9]', text, re.MULTILINE)
     assert re.search(r'^rlvr_sandbox_run_seconds_count{kind="\w+",tier="\w+"} [1-9]', text, re.MULTILINE)
