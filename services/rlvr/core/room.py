@@ -92,7 +92,7 @@ async def _work(room: Room[S], stopping: asyncio.Event) -> int:
         for task in workers:
             if task.done() and not stopping.is_set():
                 failed = True
-                log.error("worker ended", exc_info=task.exception())
+                log.error("worker ended", exc_info=None if task.cancelled() else task.exception())
         log.info("draining", seconds=room.settings.grpc.drain_s)
         await room.health.drain()
         stopping.set()

@@ -29,8 +29,8 @@ from rlvr.embedded.ready import gateway_is_ready, room_is_up
 from rlvr.embedded.redis_server import own_redis
 from rlvr.embedded.supervisor import Supervisor
 
-_GRACE_S = 6.0
-"""More than the rooms' own drain time, so that only what hangs is killed."""
+_GRACE_S = 10.0
+"""More than a room takes to drain, work and calls one after the other, so that only what hangs is killed."""
 
 
 class CannotStart(Exception):
