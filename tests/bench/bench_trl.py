@@ -1,11 +1,12 @@
 """The whole loop on a real model beside TRL's GRPOTrainer: the same model, problems, sampling and machine, one run.
 
-    python tests/bench/bench_trl.py POLICY --trl PYTHON [--vllm PYTHON] [--staleness 0 4]
+    python tests/bench/bench_trl.py POLICY --trl PYTHON [--vllm PYTHON] [--staleness 0 4] [--rounds 2]
 
 POLICY is a Hugging Face model folder (SmolLM2-135M-Instruct); PYTHON are interpreters of environments with trl, and
 with vLLM (without it the transformers engine samples). A step is 8 groups of 8 traces of at most 32 tokens, on sums of
 reasoning-gym's. The first is not counted, nor are those of ours whose groups were admitted when the run began. Groups
-without variance are trained on, as TRL does, and not sampled anew.
+without variance are trained on, as TRL does, and not sampled anew. The ways take turns, `--rounds` times each, since a
+shared machine may be twice as fast a minute later; a row is the mean of its rounds.
 
 Budget: 2.5 times TRL's samples per second.
 """
@@ -17,7 +18,8 @@ import json
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platforms import lags, platform, train
@@ -37,12 +39,33 @@ class Row:
     seconds: float
     tokens: float
     """Completion tokens of a trace."""
-    stages: str = ""
+    stages: dict[str, float] = field(default_factory=dict)
+    lags: dict[int, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
         """Samples trained on per second."""
         return GROUPS * GROUP_SIZE / self.seconds
+
+
+def mean_row(rounds: list[Row]) -> Row:
+    """Of one way, whose rounds have as many steps each."""
+    count = len(rounds)
+    return Row(
+        rounds[0].name,
+        sum(row.seconds for row in rounds) / count,
+        sum(row.tokens for row in rounds) / count,
+        {name: sum(row.stages[name] for row in rounds) / count for name in rounds[0].stages},
+        dict(sum((Counter(row.lags) for row in rounds), Counter())),
+    )
+
+
+def line(row: Row, trl: Row | None) -> str:
+    """Of the table."""
+    told = ", ".join(f"{name} {value:.1f}" for name, value in row.stages.items())
+    of_trl = f"{row.rate / trl.rate:.2f}" if trl else ""
+    cells = (row.name, f"{row.rate:.2f}", of_trl, f"{row.seconds:.1f}", f"{row.tokens:.1f}", told, str(row.lags or ""))
+    return f"| {' | '.join(cells)} |"
 
 
 def write_problems(path: Path) -> None:
@@ -96,9 +119,8 @@ def measure_rlvr(url: str, policy: Path, problems: Path, staleness: int, steps: 
         return sum(float(record[name]) for record in counted) / len(counted)
 
     stages = {name: mean(f"{name}_seconds") for name in ("sample", "verify", "train", "publish", "wait")}
-    told = ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
     tokens = mean("sampled_tokens") / (GROUPS * GROUP_SIZE)
-    return Row(f"rlvr, S = {staleness}", seconds, tokens, f"{told}; lags {lags(counted)}")
+    return Row(f"rlvr, S = {staleness}", seconds, tokens, stages, lags(counted))
 
 
 def settings(staleness: int, vllm: str | None, cores: int) -> dict[str, str]:
@@ -118,29 +140,33 @@ def main() -> int:
     parser.add_argument("--staleness", type=int, nargs="+", default=[0, 4])
     parser.add_argument("--steps", type=int, default=6, help="that are counted")
     parser.add_argument("--trl-steps", type=int, default=3, help="that are counted")
+    parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, policy, cores = Path(name), options.policy.resolve(), len(os.sched_getaffinity(0))
         problems = folder / "problems.jsonl"
         write_problems(problems)
-        rows: list[Row] = []
-        print("| | samples/s | x TRL | s/step | tokens a trace | seconds of a step |")
-        print("|---|---|---|---|---|---|", flush=True)
+        print("| | samples/s | x TRL | s/step | tokens a trace | seconds of a step | lags |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+        taken: dict[str, list[Row]] = {}
 
         def add(row: Row) -> None:
-            rows.append(row)
-            of_trl = f"{row.rate / rows[0].rate:.2f}" if rows[0].name == "TRL" else ""
-            cells = (row.name, f"{row.rate:.2f}", of_trl, f"{row.seconds:.1f}", f"{row.tokens:.1f}", row.stages)
-            print("|", " | ".join(cells), "|", flush=True)
+            taken.setdefault(row.name, []).append(row)
+            print(line(row, taken["TRL"][-1] if "TRL" in taken else None), flush=True)
 
-        if options.trl:
-            add(measure_trl(options.trl, policy, problems, options.trl_steps, cores, folder))
-        for staleness in options.staleness:
-            with platform(folder / f"home-{staleness}", settings(staleness, options.vllm, cores)) as url:
-                add(measure_rlvr(url, policy, problems, staleness, options.steps))
-    if not options.trl:
+        for turn in range(options.rounds):
+            if options.trl:
+                add(measure_trl(options.trl, policy, problems, options.trl_steps, cores, folder))
+            for staleness in options.staleness:
+                with platform(folder / f"home-{turn}-{staleness}", settings(staleness, options.vllm, cores)) as url:
+                    add(measure_rlvr(url, policy, problems, staleness, options.steps))
+    means = {name: mean_row(rounds) for name, rounds in taken.items()}
+    trl = means.get("TRL")
+    if options.rounds > 1:
+        print("\nMean of the rounds:\n", *(line(row, trl) for row in means.values()), sep="\n")
+    if trl is None:
         return 0
-    best = max(row.rate for row in rows[1:]) / rows[0].rate
+    best = max(row.rate / trl.rate for row in means.values() if row is not trl)
     print(f"\n{best:.2f} x TRL, {'within' if best >= BUDGET else 'BELOW'} the budget of {BUDGET}")
     return 0 if best >= BUDGET else 1
 
