@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import tiny_policies
 from rlvr.core.process import CannotStart
 from rlvr.sampler.engine import PolicyLoadFailed
 from rlvr.sampler.engines.choice import make_engine
-from rlvr.sampler.engines.vllm.folder import INDEX_NAME, read_folder
+from rlvr.sampler.engines.vllm.folder import INDEX_NAME, find_tensor, read_folder
 from rlvr.sampler.engines.vllm.settings import VllmSettings
 from rlvr.sampler.engines.vllm.tied import is_tied, spell_out
 from rlvr.sampler.settings import SamplerSettings
@@ -101,6 +102,14 @@ def test_a_tied_head_is_spelled_out_beside_the_policys_own_files(
     if (published / INDEX_NAME).exists():
         mapped = json.loads((made / INDEX_NAME).read_bytes())["weight_map"]
         assert mapped.keys() == tensors.keys()
+
+
+def test_a_tensor_that_is_cut_short_while_it_is_copied_is_told(policy_v0: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(policy_v0, tmp_path / "copy"))
+    tensor = find_tensor(copy, "model.embed_tokens.weight")
+    os.truncate(copy / "model.safetensors", tensor.begin + 8)
+    with (tmp_path / "made").open("wb") as made, pytest.raises(PolicyLoadFailed, match="cut short"):
+        tensor.copy_to(made)
 
 
 def test_a_tokenizer_is_built_anew_only_when_its_files_are_others(policy_v0: Path, tmp_path: Path) -> None:

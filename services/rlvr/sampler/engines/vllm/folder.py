@@ -158,11 +158,18 @@ class StoredTensor:
     num_bytes: int
 
     def copy_to(self, file: BinaryIO) -> None:
-        """Append its bytes to a file whose buffer is empty, within the kernel. Blocking."""
+        """Append its bytes to a file whose buffer is empty, within the kernel. Blocking.
+
+        Raises:
+            PolicyLoadFailed: the file has been cut short since it was looked at.
+        """
         with self.path.open("rb") as source:
             copied = 0
             while copied < self.num_bytes:
-                copied += os.sendfile(file.fileno(), source.fileno(), self.begin + copied, self.num_bytes - copied)
+                sent = os.sendfile(file.fileno(), source.fileno(), self.begin + copied, self.num_bytes - copied)
+                if not sent:
+                    raise PolicyLoadFailed(f"{self.path} was cut short while it was read")
+                copied += sent
 
 
 def find_tensor(folder: Path, name: str) -> StoredTensor:
