@@ -134,7 +134,7 @@ CHEATS = [
     cheat(
         "C14 threads",
         "import threading, time\n"
-        "for _ in range(10_000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+        "for _ in range(10_000): threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
         SUM,
         CRASH,
     ),
@@ -165,7 +165,7 @@ CHEATS = [
         "C17 many processes' memory",
         "import os, time\nfor _ in range(3): os.fork()\nx = bytearray(200 << 20)\n"
         "for i in range(0, len(x), 4096): x[i] = 1\n"
-        "time.sleep(60)",
+        "time.sleep(600)",
         SUM | {"time_limit_s": 5},
         MEMORY | STOPPED,
     ),

@@ -39,7 +39,7 @@ ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 for _ in range(3): os.fork()
 x = bytearray(200 << 20)
 for i in range(0, len(x), 4096): x[i] = 1
-time.sleep(60)
+time.sleep(600)
 """
 IN_FLIGHT = """
 import array, os, socket

@@ -45,7 +45,7 @@ HOSTILE = {
     "    except OSError: pass",
     "memory bomb": "x = []\nwhile True: x.append(bytearray(1 << 20))",
     "memory of many": "import os, time\nfor _ in range(3): os.fork()\nx = bytearray(200 << 20)\n"
-    "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)",
+    "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(600)",
     "100 MB of output": "import sys\nfor _ in range(100): sys.stdout.write('x' * 10**6)",
     "daemonised grandchild": "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
     "    if os.fork() == 0: time.sleep(600)\n"
@@ -68,7 +68,7 @@ HOSTILE = {
     "        try: print(open(f'/proc/{pid}/{name}', 'rb').read(9))\n        except (OSError, ValueError): pass\n"
     "print(6)",
     "descriptors": "import os, time\nheld = []\ntry:\n    while True: held += os.pipe()\n"
-    "except OSError: time.sleep(60)",
+    "except OSError: time.sleep(600)",
 }
 """Name -> a program that must be `incorrect`, whatever it does first."""
 

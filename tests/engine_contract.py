@@ -32,6 +32,10 @@ from rlvr.sampler.engine import (
 _loads = itertools.count()
 
 
+HeldUp = Callable[[], AbstractAsyncContextManager[None]]
+"""Nothing that an engine samples is complete within what it makes."""
+
+
 @dataclass
 class Subject:
     """An engine and what it may be given."""
@@ -42,7 +46,7 @@ class Subject:
     v0: Path
     v1: Path
     scratch: Path
-    held_up: Callable[[], AbstractAsyncContextManager[None]] = nullcontext  # type: ignore[assignment]
+    held_up: HeldUp = nullcontext  # type: ignore[assignment]
     """Nothing finishes within, for an engine that would be done at once."""
 
     async def load(self, folder: Path) -> tuple[str, int]:

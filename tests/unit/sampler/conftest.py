@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 import tiny_policies
+from engine_contract import HeldUp
 from rlvr.sampler.engines.transformers.decoder import Decoder
 
 WritePolicy = Callable[..., Path]
-HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from engine_contract import ANY_ENGINE, ENGINE_WITH_A_MODEL, Check, Subject, closing_fails_what_is_being_sampled
+from engine_contract import ANY_ENGINE, ENGINE_WITH_A_MODEL, Check, HeldUp, Subject, closing_fails_what_is_being_sampled
 from rlvr.sampler.engines.fake import FakeEngine
 from rlvr.sampler.engines.transformers.engine import TransformersEngine
-
-HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture

@@ -237,8 +237,8 @@ async def test_of_a_group_of_k_requests_only_what_is_missing_is_asked_for_again(
 
 async def test_a_server_that_is_silent_for_too_long_is_asked_again(make: MakeEngine, server: OpenAiServer) -> None:
     server.instead.append(SILENCE)
-    assert len(texts(await make(request_timeout_s=1.0).generate(request(k=2)))) == 2
-    assert len(server.requests) >= 2  # more, where the machine was what was silent
+    assert len(texts(await make(request_timeout_s=5.0).generate(request(k=2)))) == 2
+    assert len(server.requests) == 2
 
 
 async def test_while_nobody_answers_the_engine_is_loading_and_groups_wait(

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BloomConfig, BloomForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
+from engine_contract import HeldUp
 from rlvr.core.errors import Conflict, InvalidRequest
 from rlvr.core.policy import PolicySpan
 from rlvr.sampler.engine import ChatMessage, EngineFailed, EngineState, GroupRequest, PolicyDiverged, PolicyLoadFailed
 from rlvr.sampler.engines.transformers.engine import TransformersEngine
-
-HeldUp = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
